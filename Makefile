@@ -1,0 +1,48 @@
+# Two commands set everything up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export DAGSTER_DISABLE_TELEMETRY := yes
+export DO_NOT_TRACK := 1
+
+ACCOUNTS ?= 20000
+SEED ?= 1
+SCENARIO ?= published
+
+.PHONY: demo test test-full bench lint lock clean setup
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found. Install Python 3.11, or run make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up $(VENV) (once; about a minute and a half) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup
+	@$(BIN)/paygo demo --accounts $(ACCOUNTS) --seed $(SEED) --scenario $(SCENARIO)
+
+test: setup lint
+	@$(BIN)/python tests/browser_setup.py
+	@$(BIN)/python -m pytest -m "not full"
+
+test-full: setup lint
+	@$(BIN)/python tests/browser_setup.py
+	@$(BIN)/python -m pytest
+
+bench: setup
+	@$(BIN)/python -m tests.bench
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock:
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-strip-extras --python-version 3.11 -o requirements.lock
+
+clean:
+	rm -rf .paygo dbt_project/target dbt_project/logs

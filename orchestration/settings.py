@@ -1,0 +1,69 @@
+"""The only reader of the environment: every setting, its default and its meaning."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from orchestration.clock import Clock, FixedClock, SystemClock, parse_utc
+
+STRIPE_API_VERSION = "2026-10-28.endive"
+"""Pinned: what the contract's paths and the official client of the lock were written for."""
+
+
+class Settings(BaseSettings):
+    """Settings from `PAYGO_*` variables and `.env`; secrets never show in a repr or log."""
+
+    model_config = SettingsConfigDict(env_prefix="PAYGO_", env_file=".env", extra="ignore")
+
+    home: Path = Field(default=Path(".paygo"), description="Everything generated lives here.")
+    target: Literal["duckdb", "bigquery"] = "duckdb"
+    now: str | None = Field(default=None, description="Fixes the clock (ISO-8601 with zone).")
+    hash_key: SecretStr = SecretStr("demo-hash-key-change-me")
+
+    stripe_api_key: SecretStr | None = None
+    stripe_api_base: str = "https://api.stripe.com"
+    stripe_requests_per_second: float = 20.0
+
+    engine_dsn: SecretStr | None = None
+    billing_dsn: SecretStr | None = None
+    core_dsn: SecretStr | None = None
+    postgres_lookback_minutes: int = 30
+
+    jira_base_url: str | None = None
+    jira_email: str | None = None
+    jira_api_token: SecretStr | None = None
+    jira_project: str = "BILL"
+    jira_lookback_minutes: int = 30
+    jira_consistency_margin_minutes: int = 10
+
+    alert_urls: str = Field(default="", description="apprise URLs, separated by spaces.")
+
+    @classmethod
+    def load(cls, home: Path | None = None) -> Settings:
+        """Read the environment, `.env`, then `<home>/settings.env` (left by a demo); first wins."""
+        chosen = home or Path(os.environ.get("PAYGO_HOME", ".paygo"))
+        return cls(_env_file=(chosen / "settings.env", ".env"), home=chosen)  # type: ignore[call-arg]
+
+    def clock(self) -> Clock:
+        """Return the clock this run uses: fixed when `PAYGO_NOW` is set, else the system's."""
+        return FixedClock(parse_utc(self.now)) if self.now else SystemClock()
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The published warehouse that reading commands open (read-only)."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def run_warehouse_path(self) -> Path:
+        """The working copy that a run writes; published by atomic rename when it ends."""
+        return self.home / "run" / "warehouse.duckdb"
+
+    @property
+    def site_path(self) -> Path:
+        """Folder of the generated pages."""
+        return self.home / "site"
