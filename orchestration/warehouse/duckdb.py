@@ -1,0 +1,287 @@
+"""The embedded warehouse: one DuckDB file, one writing process. How rows land is in `landing`.
+
+A run writes `<home>/run/warehouse.duckdb`; `publish` copies it beside the published file
+and renames it over, so that readers always open the last finished state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
+from orchestration.settings import Settings
+from orchestration.sources.contract import CONTRACT
+from orchestration.sources.contract import table as contract_of
+from orchestration.warehouse import ledger
+from orchestration.warehouse.base import LoadRequest, LoadResult, StreamCursor
+from orchestration.warehouse.landing import DuckDbStagedLoad
+from orchestration.warehouse.ops import ops_columns, ops_ddl
+from orchestration.warehouse.raw import SQL_TYPES, column_ddl, quoted, raw_ddl, raw_relation
+
+# Leaves room for Arrow batches and Python below 1 GB resident.
+MEMORY_LIMIT = "640MB"
+
+
+def translated(error: Exception, path: Path) -> PaygoError:
+    """Turn an engine's or the system's error into one that says what to do."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    number = error.errno if isinstance(error, OSError) else None
+    if "No space left" in text or number == errno.ENOSPC:
+        return PermanentFailure(
+            f"the disk that holds {path.parent} is full; nothing was changed",
+            tried=f"writing {path.name}",
+            todo="free some space (or point PAYGO_HOME to another disk) and run again",
+        )
+    if "lock" in text.lower():
+        return TransientFailure(
+            f"another run holds the warehouse {path}",
+            tried="opening it for writing; one process writes at a time",
+            todo="wait until that run has ended, then run again",
+        )
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS) or "ermission denied" in text:
+        return PermanentFailure(
+            f"{path.parent} cannot be written",
+            tried=f"opening {path.name}",
+            todo="give this user write permission there, or set PAYGO_HOME to another folder",
+        )
+    return PermanentFailure(f"the warehouse {path} failed: {text}")
+
+
+class DuckDbWarehouse:
+    """See `base.Warehouse`. Not for use from several threads at once."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, published: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._published = published
+        self._stages = 0
+        self._closed = False
+
+    @classmethod
+    def open(cls, settings: Settings, mode: Literal["write", "read"]) -> DuckDbWarehouse:
+        """Open the working copy for writing or the published file for reading."""
+        if mode == "read":
+            return cls._open_published(settings.warehouse_path)
+        path = settings.run_warehouse_path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = duckdb.connect(
+                str(path),
+                config={
+                    "memory_limit": MEMORY_LIMIT,
+                    "threads": "2",
+                    "temp_directory": str(path.parent / "spill"),
+                },
+            )
+        except (duckdb.Error, OSError) as error:
+            raise translated(error, path) from error
+        warehouse = cls(connection, path, settings.warehouse_path)
+        try:
+            warehouse._create()
+        except BaseException:
+            warehouse.close()
+            raise
+        return warehouse
+
+    @classmethod
+    def _open_published(cls, path: Path) -> DuckDbWarehouse:
+        if not path.is_file():
+            raise PermanentFailure(
+                f"there is no warehouse at {path} yet",
+                tried="opening it for reading",
+                todo="run `make demo` or `paygo run` first, or set PAYGO_HOME to its folder",
+            )
+        try:
+            connection = duckdb.connect(str(path), read_only=True)
+        except (duckdb.Error, OSError) as error:
+            raise translated(error, path) from error
+        return cls(connection, path, path)
+
+    def _create(self) -> None:
+        with self.transaction():
+            for schema in ("raw", "ops"):
+                self.execute(f"create schema if not exists {schema}")
+            for statement in (*ops_ddl(), *(raw_ddl(t) for t in CONTRACT)):
+                self.execute(statement)
+            self._add_new_columns()
+
+    def _add_new_columns(self) -> None:
+        """Follow a contract that gained columns; a retyped column asks for a fresh file."""
+        found: dict[str, dict[str, str]] = {}
+        for table_name, column_name, data_type in self.execute(
+            "select table_name, column_name, data_type from information_schema.columns "
+            "where table_schema = 'raw'"
+        ).fetchall():
+            found.setdefault(table_name, {})[column_name] = data_type.lower()
+        for table in CONTRACT:
+            have = found[table.raw_name]
+            for column in table.landed_columns:
+                wanted = SQL_TYPES[column.type].replace(" ", "")
+                if column.name not in have:
+                    ddl = column_ddl(column).removesuffix(" not null")
+                    self.execute(f"alter table {raw_relation(table)} add column {ddl}")
+                elif have[column.name].replace(" ", "") != wanted:
+                    raise PermanentFailure(
+                        f"{raw_relation(table)}.{column.name} is {have[column.name]} in "
+                        f"{self._path}, and the contract says {wanted}",
+                        todo="move the file away and run again: the sources are read anew",
+                    )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
+        """Run one statement; errors of the engine become ours."""
+        try:
+            return self._connection.execute(sql, list(params))
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise translated(error, self._path) from error
+
+    def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
+        return self.execute(sql, params).to_arrow_table()
+
+    def rows(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
+        found = self.execute(sql, params)
+        names = [d[0] for d in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside becomes visible together, or nothing does."""
+        self.execute("begin transaction")
+        try:
+            yield
+            self.execute("commit")
+        except BaseException:
+            # The engine has rolled back by itself when the commit failed.
+            with contextlib.suppress(duckdb.Error, PaygoError):
+                self.execute("rollback")
+            raise
+
+    def stage(self, request: LoadRequest) -> DuckDbStagedLoad:
+        self._stages += 1
+        return DuckDbStagedLoad(self, contract_of(request.stream), request, self._stages)
+
+    def land(
+        self,
+        request: LoadRequest,
+        rows: Iterable[pa.RecordBatch] | pa.Table,
+        *,
+        cursor: Mapping[str, Any] | None = None,
+        deleted_keys: Iterable[str] = (),
+    ) -> LoadResult:
+        known = self.loaded(request.stream, request.as_of)
+        if known is not None:
+            return known
+        staged = self.stage(request)
+        try:
+            for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
+                staged.append(batch)
+            staged.delete_keys(deleted_keys)
+            if request.mode != "delta":
+                staged.delete_all_but_staged()
+            return staged.commit(cursor or {}, {})
+        finally:
+            staged.abandon()
+
+    def loaded(self, stream: str, as_of: datetime) -> LoadResult | None:
+        load = ledger.load_id(contract_of(stream), as_of)
+        if self.execute(ledger.SELECT_LOAD, [load]).fetchone():
+            return LoadResult(load, "already_loaded")
+        standing = self.cursor(stream)
+        if standing is not None and standing.as_of >= as_of:
+            return LoadResult(load, "older_than_cursor")
+        return None
+
+    def cursor(self, stream: str) -> StreamCursor | None:
+        found = self.execute(ledger.SELECT_CURSOR, [stream]).fetchone()
+        if found is None:
+            return None
+        return ledger.stored_cursor(stream, *found)
+
+    def append_ops(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._insert_ops(table, list(rows), None)
+
+    def replace_ops(
+        self, table: str, rows: Iterable[Mapping[str, Any]], key: Sequence[str]
+    ) -> None:
+        with self.transaction():
+            self._insert_ops(table, list(rows), key)
+
+    def _insert_ops(
+        self, table: str, rows: list[Mapping[str, Any]], key: Sequence[str] | None
+    ) -> None:
+        columns = ops_columns(table)
+        if not rows:
+            return
+        if unknown := {name for row in rows for name in row} - set(columns):
+            raise KeyError(f"ops.{table} has no column {', '.join(sorted(unknown))}")
+        arrays = [pa.array([_stored(row.get(c)) for row in rows]) for c in columns]
+        self._connection.register("ops_rows", pa.table(arrays, names=list(columns)))
+        try:
+            if key is not None:
+                match = " and ".join(
+                    f"o.{quoted(k)} is not distinct from n.{quoted(k)}" for k in key
+                )
+                self.execute(
+                    f"delete from ops.{quoted(table)} o "
+                    f"where exists (select 1 from ops_rows n where {match})"
+                )
+            names = ", ".join(map(quoted, columns))
+            self.execute(f"insert into ops.{quoted(table)} ({names}) select {names} from ops_rows")
+        finally:
+            self._connection.unregister("ops_rows")
+
+    def register(self, name: str, data: pa.Table) -> None:
+        """Make an Arrow table visible to SQL under `name` until `unregister`."""
+        self._connection.register(name, data)
+
+    def unregister(self, name: str) -> None:
+        """Undo `register`."""
+        self._connection.unregister(name)
+
+    def publish(self) -> None:
+        if self._path == self._published:
+            raise PermanentFailure("a warehouse opened for reading cannot be published")
+        self.execute("checkpoint")
+        publish_file(self._path, self._published)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._connection.close()
+
+
+def publish_file(working: Path, published: Path) -> None:
+    """Copy beside the published file and rename over it: readers see old or new, never half."""
+    temporary = published.with_name(f".{published.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(working, temporary)
+        temporary.replace(published)
+    except OSError as error:
+        raise translated(error, published) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _stored(value: object) -> object:
+    return ledger.naive_utc(value) if isinstance(value, datetime) and value.tzinfo else value

@@ -1,0 +1,73 @@
+"""DuckDB's side of the contract: raw DDL and the canonical row hash. Opens no connection.
+
+The canonical hash of a row is the MD5 of its landed columns in contract order, each
+written as `<length>:<text>` and a missing value as `~`, so that no two different rows
+share a text. Times are microseconds since 1970, numbers and truth values their SQL
+text, arrays JSON. It depends neither on the order of arrival nor on file bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from orchestration.sources.contract import META_COLUMNS, Column, ColumnType, RawTable
+
+SQL_TYPES: dict[ColumnType, str] = {
+    "string": "varchar",
+    "int64": "bigint",
+    "bool": "boolean",
+    "timestamp": "timestamp",
+    "date": "date",
+    "numeric": "decimal(38, 9)",
+    "string_array": "varchar[]",
+    "json": "varchar",
+}
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def raw_relation(table: RawTable) -> str:
+    """Return `raw.<source>__<name>`, quoted."""
+    return f"raw.{quoted(table.raw_name)}"
+
+
+def column_ddl(column: Column) -> str:
+    """Return name, type and nullability of one column."""
+    suffix = "" if column.nullable else " not null"
+    return f"{quoted(column.name)} {SQL_TYPES[column.type]}{suffix}"
+
+
+def raw_ddl(table: RawTable) -> str:
+    """Return the `create table if not exists` of a raw table."""
+    columns = ", ".join(column_ddl(c) for c in (*table.landed_columns, *META_COLUMNS))
+    return f"create table if not exists {raw_relation(table)} ({columns})"
+
+
+def _text(column: Column) -> str:
+    name = quoted(column.name)
+    if column.type == "timestamp":
+        return f"epoch_us({name})::varchar"
+    if column.type == "string_array":
+        return f"to_json({name})::varchar"
+    if column.type in ("string", "json"):
+        return name
+    return f"{name}::varchar"
+
+
+def row_hash_sql(table: RawTable) -> str:
+    """Return the expression of the canonical row hash (see the module's docstring)."""
+    parts = (
+        f"coalesce(length({_text(c)})::varchar || ':' || {_text(c)}, '~')"
+        for c in table.landed_columns
+    )
+    return f"md5(concat_ws('|', {', '.join(parts)}))"
+
+
+def contract_fingerprint(table: RawTable) -> str:
+    """Hash what decides a load's content: columns, types, privacy classes, paths, redactions."""
+    shape = [(c.name, c.type, c.nullable, c.pii, c.path) for c in table.columns]
+    text = repr((table.stream, table.primary_key, shape, table.redacted_paths))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
