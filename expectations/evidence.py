@@ -1,0 +1,238 @@
+"""The few bundled queries that gather what all checks look at, one number a check.
+
+Belongs here: SQL and arithmetic from warehouse to evidence. Does not: judging it.
+A query that cannot run yields evidence that says so; it never yields nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from expectations.catalogue import Metric, stream_windows
+from expectations.checks import Check
+from orchestration.sources.contract import CONTRACT, META_COLUMNS
+from orchestration.sources.contract import table as contract_table
+from orchestration.warehouse.raw import SQL_TYPES
+
+Number = float | int | Decimal
+
+
+class Reader(Protocol):
+    """What the checks need of a warehouse."""
+
+    def rows(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one check saw: `lower <= observed_low` and `observed_high <= upper` must hold.
+
+    `problem` is set when the check could not look: no rows, only NULLs, a parameter missing,
+    a query that failed. `as_of` is the age of what was seen, never the time of the look.
+    """
+
+    check: Check
+    observed_low: Number | None = None
+    observed_high: Number | None = None
+    lower: Number | None = None
+    upper: Number | None = None
+    as_of: datetime | None = None
+    problem: str = ""
+
+
+METRIC_SQL = """
+select
+    status.metric_id,
+    status.as_of,
+    count(series.observation_date) as observations,
+    count(series.value) as measured,
+    min(series.value) as lowest,
+    max(series.value) as highest,
+    min(series.observation_date) as first_date,
+    max(series.observation_date) as last_date,
+from reporting.rpt_metric_status as status
+left join reporting.rpt_metric_series as series on series.metric_id = status.metric_id
+group by status.metric_id, status.as_of
+"""
+
+ACCOUNTS_SQL = """
+select count(distinct account_id) as accounts from raw.engine__subs_account
+"""
+
+STREAM_SQL = """
+select
+    cursors.stream,
+    cursors.as_of,
+    coalesce(sum(ledger.rows_appended + ledger.rows_deleted), 0) as ledger_rows,
+from ops.stream_cursors as cursors
+left join ops.load_ledger as ledger on ledger.stream = cursors.stream
+group by cursors.stream, cursors.as_of
+"""
+
+COLUMNS_SQL = """
+select table_name, column_name, data_type
+from information_schema.columns
+where table_schema = 'raw'
+"""
+
+
+def keys_sql() -> str:
+    """Return one query over all raw tables: versions, empty keys, repeated keys at a moment."""
+    return "\nunion all\n".join(
+        f"select '{t.stream}' as stream, count(*) as versions, "
+        f"count(*) filter (where {t.primary_key} is null or {t.primary_key} = '') as empty_keys, "
+        f"count(*) - count(distinct ({t.primary_key}, _as_of)) as repeated_keys "
+        f"from raw.{t.raw_name}"
+        for t in CONTRACT
+    )
+
+
+def gather(
+    reader: Reader, checks: tuple[Check, ...], metrics: tuple[Metric, ...], now: datetime
+) -> list[Evidence]:
+    """Return the evidence of every check, in the order of `checks`."""
+    metric_rows, metric_problem = _ask(reader, METRIC_SQL, "metric_id")
+    account_rows, account_problem = _ask(reader, ACCOUNTS_SQL, "accounts")
+    stream_rows, stream_problem = _ask(reader, STREAM_SQL, "stream")
+    key_rows, key_problem = _ask(reader, keys_sql(), "stream")
+    columns, column_problem = _columns(reader)
+    windows = stream_windows(metrics)
+    catalogue = {m.metric_id: m for m in metrics}
+    accounts = next(iter(account_rows), None)
+    found: list[Evidence] = []
+    for check in checks:
+        if check.subject_kind == "metric":
+            problem = metric_problem or (account_problem if check.rule == "bounds" else "")
+            row = metric_rows.get(check.subject)
+            found.append(_metric(check, catalogue[check.subject], row, accounts, now, problem))
+        elif check.rule == "schema":
+            found.append(_schema(check, columns, stream_rows.get(check.subject), column_problem))
+        else:
+            problem = stream_problem or (key_problem if check.rule != "freshness" else "")
+            pair = (stream_rows.get(check.subject), key_rows.get(check.subject))
+            found.append(_stream(check, pair, windows.get(check.subject), now, problem))
+    return found
+
+
+def _ask(reader: Reader, sql: str, key: str) -> tuple[dict[Any, dict[str, Any]], str]:
+    """Run one bundled query; the second value says why it could not run."""
+    try:
+        return {row[key]: row for row in reader.rows(sql)}, ""
+    except Exception as error:  # a broken query is a verdict of its own, whatever broke it
+        return {}, f"the query could not run: {error}"
+
+
+def _columns(reader: Reader) -> tuple[dict[str, dict[str, str]], str]:
+    tables: dict[str, dict[str, str]] = {}
+    try:
+        for row in reader.rows(COLUMNS_SQL):
+            tables.setdefault(row["table_name"], {})[row["column_name"]] = row["data_type"]
+    except Exception as error:  # as above
+        return {}, f"the query could not run: {error}"
+    return tables, ""
+
+
+def _hours(now: datetime, as_of: datetime) -> float:
+    aware = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+    return (now - aware).total_seconds() / 3600
+
+
+def _metric(
+    check: Check,
+    metric: Metric,
+    row: dict[str, Any] | None,
+    accounts: int | None,
+    now: datetime,
+    problem: str,
+) -> Evidence:
+    if problem:
+        return Evidence(check, problem=problem)
+    if row is None:
+        return Evidence(check, problem="the metric has no status row: nothing was computed for it")
+    as_of = row["as_of"]
+    if check.rule == "freshness":
+        return _freshness(check, as_of, metric.window_hours, now)
+    if not row["observations"]:
+        return Evidence(check, as_of=as_of, problem="empty: the metric has no observation")
+    if not row["measured"]:
+        return Evidence(check, as_of=as_of, problem="all NULL: no observation has a value")
+    if check.rule == "bounds":
+        # Counts of accounts cannot exceed the accounts; the others have no natural ceiling.
+        ceiling = accounts if metric.unit.split("/")[0] == "accounts" else float("inf")
+        if not ceiling:
+            return Evidence(check, as_of=as_of, problem="parameter missing: no account has landed")
+        return Evidence(check, row["lowest"], row["highest"], 0, ceiling, as_of)
+    if as_of is None:
+        return Evidence(check, problem="parameter missing: the metric has no as_of")
+    if check.rule == "completeness":
+        late = ((as_of.date() - timedelta(days=1)) - row["last_date"]).days
+        return Evidence(check, late, late, 0, 0, as_of)
+    days = (row["last_date"] - row["first_date"]).days + 1
+    return Evidence(check, days - row["measured"], days - row["measured"], 0, 0, as_of)
+
+
+def _freshness(
+    check: Check, as_of: datetime | None, window: float | None, now: datetime
+) -> Evidence:
+    if as_of is None:
+        return Evidence(check, problem="empty: nothing has been read yet, so there is no as_of")
+    if window is None:
+        problem = "parameter missing: no freshness window in the catalogue"
+        return Evidence(check, as_of=as_of, problem=problem)
+    age = _hours(now, as_of)
+    # Evidence from the future is as wrong as evidence that is too old.
+    return Evidence(check, age, age, 0, window, as_of)
+
+
+DEFAULT_WINDOW_HOURS = 26.0
+"""Window of streams that no metric reads: daily extraction and two hours of grace."""
+
+
+def _stream(
+    check: Check,
+    rows: tuple[dict[str, Any] | None, dict[str, Any] | None],
+    window: float | None,
+    now: datetime,
+    problem: str,
+) -> Evidence:
+    ledger, keys = rows
+    if problem:
+        return Evidence(check, problem=problem)
+    if ledger is None:
+        return Evidence(check, problem="empty: the stream was never loaded")
+    as_of = ledger["as_of"]
+    if check.rule == "freshness":
+        return _freshness(check, as_of, window or DEFAULT_WINDOW_HOURS, now)
+    if keys is None:
+        return Evidence(check, as_of=as_of, problem="the raw table gave no row")
+    if check.rule == "key":
+        bad = keys["empty_keys"] + keys["repeated_keys"]
+        return Evidence(check, bad, bad, 0, 0, as_of)
+    off = keys["versions"] - int(ledger["ledger_rows"])
+    return Evidence(check, off, off, 0, 0, as_of)
+
+
+def _schema(
+    check: Check,
+    columns: dict[str, dict[str, str]],
+    ledger: dict[str, Any] | None,
+    problem: str,
+) -> Evidence:
+    table = contract_table(check.subject)
+    as_of = ledger["as_of"] if ledger else None
+    if problem:
+        return Evidence(check, as_of=as_of, problem=problem)
+    present = columns.get(table.raw_name)
+    if not present:
+        return Evidence(check, as_of=as_of, problem=f"raw.{table.raw_name} does not exist")
+    expected = {c.name: SQL_TYPES[c.type] for c in (*table.landed_columns, *META_COLUMNS)}
+    wrong = sum(_plain(present.get(name, "")) != _plain(kind) for name, kind in expected.items())
+    return Evidence(check, wrong, wrong, 0, 0, as_of)
+
+
+def _plain(data_type: str) -> str:
+    return data_type.replace(" ", "").lower()

@@ -1,0 +1,141 @@
+"""dbt's models, seeds and tests as Dagster assets and asset checks.
+
+Belongs here: asset keys of dbt nodes, the manifest, the call of `dbt build`. Does not:
+SQL, or a decision about what a failed model means for a run (`orchestration.pipeline`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from orchestration.clock import iso
+from orchestration.defs.runtime import RUNTIME, Runtime
+from orchestration.errors import PermanentFailure
+from orchestration.settings import Settings
+from orchestration.workspace import DBT_PROJECT, make_folder
+
+DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
+
+
+class LayeredTranslator(DagsterDbtTranslator):  # type: ignore[misc]
+    """Keys of dbt nodes: `<layer>/<name>`; a raw source table keeps the key of its raw asset."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return cast(dg.AssetKey, super().get_asset_key(dbt_resource_props))
+        return dg.AssetKey([_layer(dbt_resource_props), dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return _layer(dbt_resource_props)
+
+
+def _layer(props: Mapping[str, Any]) -> str:
+    return "seeds" if props["resource_type"] == "seed" else str(props["fqn"][1])
+
+
+def target_folder(settings: Settings) -> Path:
+    """Return (and create) the folder of dbt's artefacts."""
+    return make_folder(settings.home / "dbt" / "target").resolve()
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """Return what the profile reads: where the working copy of the warehouse is."""
+    return {
+        "PAYGO_DUCKDB_PATH": str(settings.run_warehouse_path.resolve()),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def dbt_vars(as_of: datetime) -> list[str]:
+    """Return the arguments that hand the run's moment to the models."""
+    return ["--vars", json.dumps({"as_of": iso(as_of)})]
+
+
+def prepare_manifest(settings: Settings, as_of: datetime | None = None) -> Path:
+    """Parse the dbt project when a file of it is newer than its manifest; return the manifest."""
+    folder = target_folder(settings)
+    manifest = folder / "manifest.json"
+    if manifest.exists() and manifest.stat().st_mtime >= _newest_source():
+        return manifest
+    command = [
+        DBT_EXECUTABLE,
+        "--quiet",
+        "parse",
+        *("--project-dir", str(DBT_PROJECT)),
+        *("--profiles-dir", str(DBT_PROJECT)),
+        *("--target", settings.target),
+        *("--target-path", str(folder)),
+        *("--log-path", str(folder)),
+        *dbt_vars(as_of or settings.clock().now()),
+    ]
+    make_folder(settings.run_warehouse_path.parent)
+    done = subprocess.run(
+        command,
+        env={**os.environ, **dbt_environment(settings)},
+        cwd=DBT_PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise PermanentFailure(
+            f"dbt cannot parse its project: {(done.stdout + done.stderr).strip()[-2000:]}",
+            tried=" ".join(command[:3]),
+            todo="correct the file that dbt names.",
+        )
+    return manifest
+
+
+def _newest_source() -> float:
+    folders = ("models", "macros", "seeds", "tests")
+    files = [p for name in folders for p in (DBT_PROJECT / name).rglob("*") if p.is_file()]
+    return max(p.stat().st_mtime for p in (*files, *DBT_PROJECT.glob("*.yml")))
+
+
+@lru_cache(maxsize=4)
+def warehouse_models(manifest: Path) -> dg.AssetsDefinition:
+    """Build the assets of every dbt node in the manifest; one `dbt build` makes them all."""
+
+    @dbt_assets(
+        manifest=manifest,
+        dagster_dbt_translator=LayeredTranslator(),
+        required_resource_keys={RUNTIME},
+    )
+    def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+        runtime = cast(Runtime, getattr(context.resources, RUNTIME))
+        os.environ.update(dbt_environment(runtime.settings))
+        invocation = dbt.cli(
+            ["build", *dbt_vars(runtime.as_ofs[-1])],
+            context=context,
+            target_path=target_folder(runtime.settings),
+        )
+        yield from invocation.stream()
+
+    return cast(dg.AssetsDefinition, models)
+
+
+def reporting_keys(manifest: Path) -> list[dg.AssetKey]:
+    """Return the keys of the reporting models: all that pages, digests and alerts may read."""
+    return sorted(key for key in warehouse_models(manifest).keys if key.path[0] == "reporting")
+
+
+def dbt_resource(settings: Settings) -> DbtCliResource:
+    """Return Dagster's dbt resource for this project and target."""
+    return DbtCliResource(
+        project_dir=os.fspath(DBT_PROJECT),
+        profiles_dir=os.fspath(DBT_PROJECT),
+        target=settings.target,
+        dbt_executable=DBT_EXECUTABLE,
+        global_config_flags=["--no-use-colors"],
+    )

@@ -1,0 +1,147 @@
+"""Raw assets: one multi-asset a source, keyed `raw/<source>/<table>`, from the contract.
+
+Belongs here: turning stream outcomes into materialisations and failures. Does not:
+reading or landing anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+import dagster as dg
+
+from orchestration.clock import iso
+from orchestration.defs.runtime import RUNTIME, Attempt, Runtime
+from orchestration.sources.contract import CONTRACT, RawTable, tables
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from orchestration.extraction import StreamOutcome
+
+
+def raw_key(table: RawTable) -> dg.AssetKey:
+    """Return the asset key of a contract table."""
+    return dg.AssetKey(["raw", table.source, table.name])
+
+
+def raw_spec(table: RawTable, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
+    """Describe a contract table to Dagster; skippable, because its stream may fail alone."""
+    return dg.AssetSpec(
+        raw_key(table),
+        deps=list(deps),
+        skippable=True,
+        group_name=f"raw_{table.source}",
+        kinds={table.source if table.source in ("stripe", "jira") else "postgres"}
+        if table.source in ("stripe", "jira", "engine", "billing", "core")
+        else {"python"},
+        description=f"Append-only history of {table.source_relation} ({table.entities}).",
+        metadata={"stream": table.stream, "primary_key": table.primary_key},
+    )
+
+
+def source_assets(source: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
+    """Build the multi-asset that extracts one source; any subset of its tables can be selected."""
+    specs = [raw_spec(table, deps) for table in tables(source)]
+
+    @dg.multi_asset(
+        name=f"extract_{source}",
+        specs=specs,
+        can_subset=True,
+        required_resource_keys={RUNTIME},
+    )
+    def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        runtime = _runtime(context)
+        selected = context.selected_asset_keys
+        streams = [t.stream for t in tables(source) if raw_key(t) in selected]
+        outcomes: list[StreamOutcome] = []
+        with runtime.warehouse() as warehouse:
+            for as_of in runtime.as_ofs:
+                outcomes = runtime.extract(source, streams, as_of, warehouse)
+                yield from _materialisations(as_of, outcomes)
+        raise_failures(outcomes)
+
+    return cast(dg.AssetsDefinition, extract)
+
+
+def replay_assets() -> dg.AssetsDefinition:
+    """Build the multi-asset of all sources that replays many days in one run.
+
+    The sources move together: the platform stands at one moment at a time. Only a stream's
+    last materialisation is recorded, with the number of days that it covers.
+    """
+
+    @dg.multi_asset(
+        name="replay_all_sources",
+        specs=[raw_spec(table) for table in CONTRACT],
+        can_subset=True,
+        required_resource_keys={RUNTIME},
+    )
+    def replay(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        runtime = _runtime(context)
+        with runtime.warehouse() as warehouse:
+            for as_of in runtime.as_ofs:
+                if runtime.advance is not None:
+                    runtime.advance(as_of)
+                for source in dict.fromkeys(table.source for table in CONTRACT):
+                    streams = [t.stream for t in tables(source)]
+                    if runtime.wanted is not None:
+                        streams = list(runtime.wanted(as_of, source))
+                    if streams:
+                        runtime.extract(source, streams, as_of, warehouse)
+                if runtime.on_day is not None:
+                    runtime.on_day(as_of)
+        yield from _summaries(runtime.attempts)
+
+    return cast(dg.AssetsDefinition, replay)
+
+
+def raise_failures(outcomes: Sequence[StreamOutcome]) -> None:
+    """Fail the step when a stream failed, naming each; the others are materialised already."""
+    failed = [o for o in outcomes if o.status == "failed"]
+    if failed:
+        lines = "; ".join(f"{o.stream}: {o.error}" for o in failed)
+        raise dg.Failure(f"{len(failed)} stream(s) failed: {lines}", allow_retries=False)
+
+
+def _runtime(context: dg.AssetExecutionContext) -> Runtime:
+    return cast(Runtime, getattr(context.resources, RUNTIME))
+
+
+def _materialisations(
+    as_of: datetime, outcomes: Sequence[StreamOutcome]
+) -> Iterator[dg.MaterializeResult]:
+    for outcome in outcomes:
+        if outcome.status == "ok":
+            yield dg.MaterializeResult(
+                asset_key=_key_of(outcome.stream),
+                metadata={
+                    "rows": outcome.rows_appended,
+                    "rows_deleted": outcome.rows_deleted,
+                    "mode": outcome.mode,
+                    "as_of": iso(as_of),
+                },
+            )
+
+
+def _summaries(attempts: Sequence[Attempt]) -> Iterator[dg.MaterializeResult]:
+    """One result a stream that is complete at its last attempt, over all its days."""
+    by_stream: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        by_stream.setdefault(attempt.outcome.stream, []).append(attempt)
+    for stream, mine in by_stream.items():
+        good = [a for a in mine if a.outcome.status == "ok"]
+        if good and mine[-1].outcome.status == "ok":
+            yield dg.MaterializeResult(
+                asset_key=_key_of(stream),
+                metadata={
+                    "rows": sum(a.outcome.rows_appended for a in good),
+                    "loads": len(good),
+                    "as_of": iso(good[-1].as_of),
+                },
+            )
+
+
+def _key_of(stream: str) -> dg.AssetKey:
+    return dg.AssetKey(["raw", *stream.split(".", 1)])
