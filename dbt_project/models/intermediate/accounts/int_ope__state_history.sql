@@ -1,0 +1,84 @@
+-- Grain: one row a committed version of an OPE: (ope_id, valid_from).
+{{ config(materialized='table') }}
+
+with
+
+versions as (
+
+    select * from {{ ref('stg_engine__object_products_elements_history') }}
+
+),
+
+object_products as (
+
+    -- The last version, also of an object that is gone: its elements' history still needs it.
+    select * from {{ ref('stg_engine__object_products_history') }}
+    where valid_to is null
+
+),
+
+phased as (
+
+    select
+        *,
+        nullif({{ array_element('value_phases', 0) }}, '') as value_now,
+        nullif({{ array_element('value_phases', 1) }}, '') as value_next,
+        {{ ope_license_form('license_source_id') }} as license_form,
+    from versions
+
+),
+
+ranked as (
+
+    select
+        *,
+        {{ ope_rank('kind', 'value_now') }} as rank_now,
+        {{ ope_rank('kind', 'value_next') }} as rank_next,
+        case
+            when license_form = 'stripe'
+                then {{ regex_capture('license_source_id', '^(sub_[A-Za-z0-9_]+):') }}
+        end as subscription_id,
+        case
+            when license_form = 'stripe'
+                then {{ regex_capture('license_source_id', ':(si_[A-Za-z0-9_]+)$') }}
+        end as subscription_item_id,
+    from phased
+
+),
+
+stated as (
+
+    select
+        *,
+        {{ ope_state('ranked') }} as state,
+    from ranked
+
+)
+
+select
+    stated.ope_id,
+    object_products.account_id,
+    stated.object_product_id,
+    object_products.object_type,
+    object_products.object_id,
+    stated.component,
+    stated.kind,
+    stated.value_now,
+    stated.value_next,
+    stated.rank_now,
+    stated.rank_next,
+    stated.license_source_id,
+    stated.license_form,
+    stated.subscription_id,
+    stated.subscription_item_id,
+    stated.workflow_id,
+    stated.deleted_date,
+    stated.state,
+    {{ ope_is_live_billed('stated.state') }} and not stated.is_deleted as is_live_billed,
+    stated.created_at,
+    stated.updated_at,
+    stated.valid_from,
+    stated.valid_to,
+    stated.is_deleted,
+from stated
+left join object_products on stated.object_product_id = object_products.object_product_id
