@@ -1,0 +1,141 @@
+"""Weighs what a ticket says into one category, and says what decided.
+
+The weight of a feature for a category is the rule file's vote plus what was learned
+from labelled tickets (weights.yml). Reading texts and files is done elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from orchestration.errors import PermanentFailure
+from orchestration.tickets.blocked import BlockedVerdict, judge_blocked
+from orchestration.tickets.evidence import Evidence, Match, read
+from orchestration.tickets.rulebook import CATEGORIES, Rulebook, load_rulebook
+
+WEIGHTS_FILE = Path(__file__).parent / "weights.yml"
+BIAS = "base"
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One verdict; `confidence` is the winner's probability, `offset` counts characters from 0.
+
+    `rule` names the strongest reason for the category, `matched` its words (None when
+    nothing spoke for it), `place` the field they stand in.
+    """
+
+    category: str
+    confidence: float
+    is_sure: bool
+    rule: str | None
+    matched: str | None
+    place: str | None
+    offset: int | None
+    runner_up: str
+    runner_up_confidence: float
+    blocked: BlockedVerdict
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Rules with weights: `weights` is features x categories, in the order of both lists."""
+
+    rulebook: Rulebook
+    features: tuple[str, ...]
+    weights: Matrix
+    version: str
+
+
+def authored_weights(rulebook: Rulebook) -> tuple[list[str], Matrix]:
+    """Return (features, weights) as the rule file alone says; the last feature is the bias."""
+    features = [*rulebook.features(), BIAS]
+    votes = {**rulebook.votes(), BIAS: rulebook.base_votes}
+    rows = [[votes[name].get(category, 0.0) for category in CATEGORIES] for name in features]
+    return features, np.array(rows, dtype=np.float64)
+
+
+@cache
+def load_model(weights_path: Path = WEIGHTS_FILE) -> Model:
+    """Return rules and learned weights; PermanentFailure when the two don't fit together."""
+    rulebook = load_rulebook()
+    features, weights = authored_weights(rulebook)
+    text = weights_path.read_text("utf-8")
+    learned = yaml.safe_load(text)
+    unknown = sorted(set(learned["adjustments"]) - set(features))
+    if unknown:
+        raise PermanentFailure(
+            f"{weights_path.name} weighs {', '.join(unknown)}, which rules.yml does not have.",
+            tried="load the ticket classifier",
+            todo="Run `python -m orchestration.tickets.training --write` after changing rules.",
+        )
+    weights = weights * float(learned["scale"])
+    for name, row in learned["adjustments"].items():
+        for category, value in row.items():
+            weights[features.index(name), CATEGORIES.index(category)] += value
+    version = hashlib.sha256((rulebook.version + text).encode()).hexdigest()[:16]
+    return Model(rulebook, tuple(features), weights, version)
+
+
+def vector(features: tuple[str, ...], evidence: Evidence) -> Matrix:
+    """Return the feature values in order; the bias is 1."""
+    values = [evidence.values.get(name, 0.0) for name in features]
+    values[-1] = 1.0
+    return np.array(values, dtype=np.float64)
+
+
+def softmax(scores: Matrix) -> Matrix:
+    """Return probabilities along the last axis."""
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    result: Matrix = raised / raised.sum(axis=-1, keepdims=True)
+    return result
+
+
+def classify(model: Model, summary: str, description: str) -> Classification:
+    """Return the verdict on one ticket."""
+    evidence = read(model.rulebook, summary, description)
+    values = vector(model.features, evidence)
+    probabilities = softmax(values @ model.weights)
+    order = np.argsort(-probabilities, kind="stable")
+    winner, second = int(order[0]), int(order[1])
+    points = values * model.weights[:, winner]
+    speaking = [int(i) for i in np.argsort(-points, kind="stable") if points[i] > 0]
+    reasons = tuple(model.features[i] for i in speaking)
+    match = _shown_match(model.rulebook, evidence, reasons)
+    confidence = float(probabilities[winner])
+    return Classification(
+        category=CATEGORIES[winner],
+        confidence=round(confidence, 4),
+        is_sure=confidence >= model.rulebook.sure_at,
+        rule=reasons[0] if reasons else None,
+        matched=match.text if match else None,
+        place=match.place if match else None,
+        offset=match.offset if match else None,
+        runner_up=CATEGORIES[second],
+        runner_up_confidence=round(float(probabilities[second]), 4),
+        blocked=judge_blocked(CATEGORIES[winner], evidence),
+        reasons=reasons,
+    )
+
+
+def _shown_match(
+    rulebook: Rulebook, evidence: Evidence, reasons: tuple[str, ...]
+) -> Match | None:
+    """The words that stand for the verdict: those of the strongest reason that has any."""
+    rules = {f"rule {rule.name}": rule for rule in rulebook.rules}
+    for reason in reasons:
+        parts = sorted(rules[reason].all_of) if reason in rules else [reason]
+        for part in parts:
+            match = evidence.first(part)
+            if match:
+                return match
+    return None

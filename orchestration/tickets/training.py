@@ -1,0 +1,171 @@
+"""Learns small adjustments to the authored votes, offline, and measures them.
+
+Multinomial logistic regression whose weights are pulled towards the rule file's votes
+(so that 100 tickets cannot overturn what support staff wrote). numpy only, deterministic.
+
+`python -m orchestration.tickets.training FILE.jsonl` prints cross-validated figures;
+`--write` also stores weights.yml.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from orchestration.tickets.classifier import (
+    WEIGHTS_FILE,
+    Matrix,
+    authored_weights,
+    softmax,
+    vector,
+)
+from orchestration.tickets.evidence import read
+from orchestration.tickets.files import Ticket, read_labelled
+from orchestration.tickets.rulebook import CATEGORIES, Rulebook, load_rulebook
+
+PULL = 1.5
+"""Strength of the pull towards the authored votes (Gaussian prior precision)."""
+_STEPS = 400
+_RATE = 0.05
+_SMALLEST = 0.02
+"""Adjustments below this are not worth a line in the file."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Quality on tickets not trained on: truth and prediction as category positions."""
+
+    truth: Matrix
+    predicted: Matrix
+    confidence: Matrix
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right categories, 0 to 1."""
+        return float((self.truth == self.predicted).mean())
+
+    def f1(self, category: int) -> float:
+        """F1 of one category; 0 when it was never predicted right."""
+        hits = float(((self.truth == category) & (self.predicted == category)).sum())
+        named = float((self.truth == category).sum() + (self.predicted == category).sum())
+        return 2 * hits / named if named else 0.0
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 over the categories that occur in the truth."""
+        return float(np.mean([self.f1(int(c)) for c in np.unique(self.truth)]))
+
+    def precision_at(self, threshold: float) -> tuple[float, float]:
+        """(precision, coverage) of the tickets with at least this confidence."""
+        chosen = self.confidence >= threshold
+        if not chosen.any():
+            return 1.0, 0.0
+        right = (self.truth == self.predicted)[chosen]
+        return float(right.mean()), float(chosen.mean())
+
+    def curve(self) -> list[tuple[float, float, float]]:
+        """(threshold, precision, coverage) from 0 to 0.95."""
+        return [(t / 100, *self.precision_at(t / 100)) for t in range(0, 100, 5)]
+
+
+def design_matrix(rulebook: Rulebook, tickets: Sequence[Ticket]) -> tuple[Matrix, Matrix]:
+    """Return feature values (tickets x features) and the truth as category positions."""
+    features, _ = authored_weights(rulebook)
+    rows = [vector(tuple(features), read(rulebook, t.summary, t.description)) for t in tickets]
+    truth = np.array([CATEGORIES.index(t.category or "unclassified") for t in tickets], float)
+    return np.array(rows), truth
+
+
+def fit(
+    values: Matrix, truth: Matrix, authored: Matrix, pull: float = PULL
+) -> tuple[float, Matrix]:
+    """Return (scale of the votes, adjustments) that explain the labelled tickets best."""
+    wanted = np.eye(len(CATEGORIES))[truth.astype(int)]
+    scale, adjustment = 1.0, np.zeros_like(authored)
+    first, second = np.zeros(authored.size + 1), np.zeros(authored.size + 1)
+    for step in range(1, _STEPS + 1):
+        error = softmax(values @ (scale * authored + adjustment)) - wanted
+        slope = values.T @ error
+        by_scale = float((slope * authored).sum()) + 20.0 * (scale - 1.0)
+        gradient = np.append((slope + pull * adjustment).ravel(), by_scale)
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        move = (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+        adjustment = adjustment - _RATE * move[:-1].reshape(authored.shape)
+        scale = max(0.2, scale - _RATE * float(move[-1]))
+    return scale, adjustment
+
+
+def cross_validate(tickets: Sequence[Ticket], folds: int = 5, pull: float = PULL) -> Figures:
+    """Return figures where each ticket is judged by weights that never saw it.
+
+    Ticket i belongs to fold `rank of its key within its category` modulo `folds`.
+    """
+    rulebook = load_rulebook()
+    _, authored = authored_weights(rulebook)
+    values, truth = design_matrix(rulebook, tickets)
+    fold = _folds(tickets, folds)
+    predicted, confidence = np.zeros_like(truth), np.zeros_like(truth)
+    for number in range(folds):
+        held = fold == number
+        scale, adjustment = fit(values[~held], truth[~held], authored, pull)
+        chances = softmax(values[held] @ (scale * authored + adjustment))
+        predicted[held], confidence[held] = chances.argmax(axis=1), chances.max(axis=1)
+    return Figures(truth, predicted, confidence)
+
+
+def _folds(tickets: Sequence[Ticket], folds: int) -> Matrix:
+    seen: dict[str | None, int] = {}
+    result = np.zeros(len(tickets))
+    for index in sorted(range(len(tickets)), key=lambda i: tickets[i].key):
+        category = tickets[index].category
+        result[index] = seen.get(category, 0) % folds
+        seen[category] = seen.get(category, 0) + 1
+    return result
+
+
+def write_weights(tickets: Sequence[Ticket], path: Path = WEIGHTS_FILE) -> None:
+    """Fit on all tickets and store scale and adjustments, rounded to 3 places."""
+    rulebook = load_rulebook()
+    features, authored = authored_weights(rulebook)
+    values, truth = design_matrix(rulebook, tickets)
+    scale, adjustment = fit(values, truth, authored)
+    rows = {
+        name: {
+            category: round(float(value), 3)
+            for category, value in zip(CATEGORIES, row, strict=True)
+            if abs(value) >= _SMALLEST
+        }
+        for name, row in zip(features, adjustment, strict=True)
+    }
+    content = {"scale": round(scale, 4), "adjustments": {n: r for n, r in rows.items() if r}}
+    head = "# Learned by `python -m orchestration.tickets.training FILE.jsonl --write`; not by hand.\n"
+    path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def report(figures: Figures) -> str:
+    """Return the figures as text: macro-F1, F1 a category, the coverage-precision curve."""
+    lines = [f"tickets {len(figures.truth)}  macro-F1 {figures.macro_f1:.3f}"]
+    lines[0] += f"  accuracy {figures.accuracy:.3f}"
+    lines += [f"  {name:<24} F1 {figures.f1(i):.3f}" for i, name in enumerate(CATEGORIES)]
+    lines.append("  threshold  precision  coverage")
+    lines += [f"  {t:9.2f}  {p:9.3f}  {c:8.3f}" for t, p, c in figures.curve()]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Print cross-validated figures of a labelled file; `--write` stores the weights."""
+    tickets = read_labelled(Path(arguments[0]))
+    sys.stdout.write(report(cross_validate(tickets)) + "\n")
+    if "--write" in arguments:
+        write_weights(tickets)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
