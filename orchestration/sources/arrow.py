@@ -1,16 +1,4 @@
-"""The contract in Arrow: schemas, and JSON objects into typed columns. Reads no source.
-
-Rules for values that do not fit (each leaves a `Misfit`, committed as a quarantine row):
-
-* `nul_stripped`: U+0000 is taken out of a text;
-* `time_clamped`: a time outside the years 0001-9999 becomes the nearest one inside;
-* `number_unfit`: a decimal that DECIMAL(38, 9) cannot hold exactly becomes NULL;
-* `array_null`: a NULL element becomes an empty text (arrays hold no NULL);
-* `array_nested`: an array of arrays becomes NULL.
-
-A value of the wrong type, a required value that is missing, or a column that no object
-has is a `ContractViolation` naming stream and column.
-"""
+"""The contract in Arrow: types and schemas of the landed columns. Reads no source."""
 
 from __future__ import annotations
 

@@ -500,7 +500,7 @@ _STRIPE = (
         _text("subscription_type", "metadata.subscription_type"),
         _text("legacy_subscription_type", "metadata.cf:sub:type"),
         _payload(),
-        redacted=("description",),
+        redacted=("description", "items"),
     ),
     _stripe(
         "subscription_items",
@@ -562,6 +562,7 @@ _STRIPE = (
             "hosted_invoice_url",
             "invoice_pdf",
             "lines",
+            "payments",
         ),
     ),
     _stripe(

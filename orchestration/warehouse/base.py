@@ -8,12 +8,14 @@ row and cursor become visible together or not at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 import pyarrow as pa
+
+from orchestration.sources.misfits import Misfit
 
 LoadMode = Literal["full", "delta", "sweep"]
 """full: the whole source was read; delta: what changed; sweep: whole, by listing."""
@@ -42,24 +44,6 @@ class LoadResult:
 
 
 @dataclass(frozen=True)
-class Quarantined:
-    """A value that did not fit its column: what it was, and the rule that was applied."""
-
-    row_key: str
-    column_name: str
-    rule: str
-    value_text: str
-
-
-@dataclass(frozen=True)
-class KeyDelta:
-    """Keys staged that the warehouse does not hold live: how many, and the sum of their hashes."""
-
-    new_keys: int
-    new_key_hash: int
-
-
-@dataclass(frozen=True)
 class LoadRequest:
     """Identity of a load. `mode` is recorded; `recorded_at` comes from the injected clock."""
 
@@ -68,7 +52,6 @@ class LoadRequest:
     run_id: str
     mode: LoadMode
     recorded_at: datetime
-    columns: tuple[str, ...] = field(default=())
 
 
 class StagedLoad(Protocol):
@@ -81,7 +64,7 @@ class StagedLoad(Protocol):
         """
         ...
 
-    def quarantine(self, rows: Iterable[Quarantined]) -> None:
+    def quarantine(self, rows: Iterable[Misfit]) -> None:
         """Remember values that did not fit; they are committed with the load."""
         ...
 
@@ -89,8 +72,16 @@ class StagedLoad(Protocol):
         """Rows staged so far (repeated keys counted once)."""
         ...
 
-    def key_delta(self) -> KeyDelta:
-        """Compare the staged keys with the live ones."""
+    def key_totals(self) -> tuple[int, int]:
+        """Return the number of staged keys and the sum of their hashes."""
+        ...
+
+    def key_delta(self) -> tuple[int, int]:
+        """Return the same of those staged keys that the warehouse does not hold live."""
+        ...
+
+    def keys_not_in(self, keys: pa.Array) -> list[str]:
+        """Return the live keys that are neither in `keys` nor staged."""
         ...
 
     def missing_keys(self, keys: pa.Array) -> list[str]:
@@ -120,7 +111,7 @@ class StagedLoad(Protocol):
     def commit(
         self, cursor: Mapping[str, Any], ops: Mapping[str, list[dict[str, Any]]]
     ) -> LoadResult:
-        """Write versions, tombstones, quarantine, `ops` rows, ledger and cursor in one transaction."""
+        """Write versions, tombstones, `ops` rows, ledger and cursor in one transaction."""
         ...
 
     def abandon(self) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchestration.errors import ContractViolation
 from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import META_COLUMNS, RawTable
+from orchestration.sources.misfits import Misfit
 from orchestration.warehouse import ledger
-from orchestration.warehouse.base import KeyDelta, LoadRequest, LoadResult, Quarantined
+from orchestration.warehouse.base import LoadRequest, LoadResult
 from orchestration.warehouse.ops import OPS_TABLES
 from orchestration.warehouse.raw import SQL_TYPES, quoted, raw_relation, row_hash_sql
 
@@ -48,7 +48,7 @@ class DuckDbStagedLoad:
         self._raw = raw_relation(table)
         self._sealed = False
         self._open = True
-        self._quarantine: list[Quarantined] = []
+        self._quarantine: list[Misfit] = []
         columns = ", ".join(f"{quoted(c.name)} {SQL_TYPES[c.type]}" for c in table.landed_columns)
         self._db.execute(f"create temp table {self._stage[5:]} ({columns}, {KEY_HASH} bigint)")
         self._db.execute(f"create temp table {self._gone[5:]} (key varchar)")
@@ -84,7 +84,7 @@ class DuckDbStagedLoad:
         finally:
             self._db.unregister("incoming")
 
-    def quarantine(self, rows: Iterable[Quarantined]) -> None:
+    def quarantine(self, rows: Iterable[Misfit]) -> None:
         self._quarantine.extend(rows)
 
     def _seal(self) -> None:
@@ -118,14 +118,32 @@ class DuckDbStagedLoad:
         self._seal()
         return int(self._one(f"select count(*) from {self._stage}")[0])
 
-    def key_delta(self) -> KeyDelta:
+    def key_totals(self) -> tuple[int, int]:
+        self._seal()
+        count, total = self._one(
+            f"select count(*), coalesce(sum({KEY_HASH}::hugeint), 0) from {self._stage}"
+        )
+        return int(count), int(total)
+
+    def key_delta(self) -> tuple[int, int]:
         self._seal()
         live = self._live(f"{self._key} in (select {self._key} from {self._stage})")
         count, total = self._one(
             f"select count(*), coalesce(sum({KEY_HASH}::hugeint), 0) from {self._stage} s "
             f"where not exists (select 1 from ({live}) l where l.key = s.{self._key})"
         )
-        return KeyDelta(int(count), int(total))
+        return int(count), int(total)
+
+    def keys_not_in(self, keys: pa.Array) -> list[str]:
+        self._db.register("known", pa.table({"key": keys}))
+        try:
+            found = self._db.execute(
+                f"select key from ({self._live()}) where key not in (select key from known) "
+                f"and key not in (select {self._key} from {self._stage}) order by key"
+            ).fetchall()
+        finally:
+            self._db.unregister("known")
+        return [row[0] for row in found]
 
     def missing_keys(self, keys: pa.Array) -> list[str]:
         self._db.register("known", pa.table({"key": keys}))
@@ -301,8 +319,3 @@ class DuckDbStagedLoad:
             self._open = False
             self._db.execute(f"drop table if exists {self._stage}")
             self._db.execute(f"drop table if exists {self._gone}")
-
-
-def key_array(values: Iterable[str]) -> pa.Array:
-    """Build the array of keys that the sweep methods take."""
-    return pc.unique(pa.array(values, pa.string()))

@@ -1,0 +1,116 @@
+"""What one extraction is told and what it reports. No source, no warehouse code here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from orchestration.errors import PaygoError
+from orchestration.settings import Settings
+from orchestration.sources.contract import RawTable
+from orchestration.warehouse.base import LoadMode, LoadRequest, LoadResult, StagedLoad, Warehouse
+
+
+class Progress(Protocol):
+    """Told of rows as they arrive; `total` when it is known."""
+
+    def __call__(self, stream: str, rows: int, total: int | None = None) -> None: ...
+
+
+def silent(stream: str, rows: int, total: int | None = None) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class StreamOutcome:
+    """What came of one stream. `warning` stands beside status ok; `error` beside failed."""
+
+    stream: str
+    status: Literal["ok", "failed"]
+    rows_appended: int = 0
+    rows_deleted: int = 0
+    mode: str = ""
+    error: PaygoError | None = None
+    warning_kind: str | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """One call: which streams of which source, as of when, into which warehouse."""
+
+    source: str
+    settings: Settings
+    warehouse: Warehouse
+    as_of: datetime
+    run_id: str
+    tables: Sequence[RawTable]
+    progress: Progress = field(default=silent)
+
+    def stage(self, table: RawTable, mode: LoadMode) -> StagedLoad:
+        """Begin the load of one stream."""
+        return self.warehouse.stage(self.request(table, mode))
+
+    def request(self, table: RawTable, mode: LoadMode) -> LoadRequest:
+        """Return the identity of the load of one stream."""
+        return LoadRequest(
+            stream=table.stream,
+            as_of=self.as_of,
+            run_id=self.run_id,
+            mode=mode,
+            recorded_at=self.settings.clock().now(),
+        )
+
+    @property
+    def hash_key(self) -> bytes:
+        """Key of the keyed hashes."""
+        return self.settings.hash_key.get_secret_value().encode()
+
+    def schema_change(
+        self, table: RawTable, change: str, column: str, detail: str
+    ) -> dict[str, Any]:
+        """Return a row of `ops.schema_changes`."""
+        return {
+            "stream": table.stream,
+            "change": change,
+            "column_name": column,
+            "detail": detail,
+            "as_of": self.as_of,
+        }
+
+    def reconciliation(
+        self, table: RawTable, source: tuple[int, int | str], warehouse: tuple[int, int | str]
+    ) -> dict[str, Any]:
+        """Return a row of `ops.reconciliation` from (count, key hash) of both sides."""
+        return {
+            "run_id": self.run_id,
+            "stream": table.stream,
+            "as_of": self.as_of,
+            "source_count": source[0],
+            "warehouse_count": warehouse[0],
+            "source_key_hash": str(source[1]),
+            "warehouse_key_hash": str(warehouse[1]),
+            "verdict": "matched" if source == warehouse else "mismatched",
+        }
+
+
+def ok(
+    table: RawTable, mode: str, result: LoadResult, warning: tuple[str, str] | None = None
+) -> StreamOutcome:
+    """Report a committed load."""
+    return StreamOutcome(
+        table.stream,
+        "ok",
+        result.rows_appended,
+        result.rows_deleted,
+        mode if result.outcome == "committed" else result.outcome,
+        warning_kind=warning[0] if warning else None,
+        warning=warning[1] if warning else None,
+    )
+
+
+def failed(table: RawTable, error: PaygoError) -> StreamOutcome:
+    """Report a stream of which nothing was landed."""
+    return StreamOutcome(table.stream, "failed", error=error)

@@ -1,0 +1,88 @@
+"""Atlassian Document Format as plain text. A plain document comes out exactly as it was typed.
+
+Paragraphs are joined by a blank line, a hard break is a line break; list items begin with
+"- " or their number, cells are joined by tabs. What has no text (media) leaves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Node = dict[str, Any]
+
+
+def adf_text(document: Node | None) -> str | None:
+    """Return the text of a document; None when there is no document."""
+    if document is None:
+        return None
+    return _blocks(document)
+
+
+def _content(node: Node) -> list[Node]:
+    content = node.get("content")
+    return [n for n in content if isinstance(n, dict)] if isinstance(content, list) else []
+
+
+def _blocks(node: Node, separator: str = "\n\n") -> str:
+    return separator.join(_block(child) for child in _content(node))
+
+
+def _block(node: Node) -> str:
+    kind = node.get("type")
+    render = _BLOCKS.get(str(kind))
+    return render(node) if render else _inline(node)
+
+
+def _inline(node: Node) -> str:
+    if "content" in node:
+        return "".join(_inline(child) for child in _content(node))
+    kind, attributes = node.get("type"), node.get("attrs") or {}
+    if kind == "text":
+        return str(node.get("text") or "")
+    if kind == "hardBreak":
+        return "\n"
+    if kind in ("mention", "emoji", "status"):
+        return str(attributes.get("text") or attributes.get("shortName") or "")
+    if kind in ("inlineCard", "blockCard", "embedCard"):
+        return str(attributes.get("url") or "")
+    if kind == "date":
+        return str(attributes.get("timestamp") or "")
+    return ""
+
+
+def _bullets(node: Node) -> str:
+    return "\n".join("- " + _blocks(item, "\n") for item in _content(node))
+
+
+def _numbers(node: Node) -> str:
+    first = int((node.get("attrs") or {}).get("order") or 1)
+    return "\n".join(
+        f"{first + index}. {_blocks(item, chr(10))}" for index, item in enumerate(_content(node))
+    )
+
+
+def _table(node: Node) -> str:
+    return "\n".join(
+        "\t".join(_blocks(cell, " ") for cell in _content(row)) for row in _content(node)
+    )
+
+
+def _rule(node: Node) -> str:
+    return "---"
+
+
+_BLOCKS: dict[str, Callable[[Node], str]] = {
+    "bulletList": _bullets,
+    "orderedList": _numbers,
+    "taskList": _bullets,
+    "table": _table,
+    "rule": _rule,
+    "blockquote": _blocks,
+    "panel": _blocks,
+    "expand": _blocks,
+    "nestedExpand": _blocks,
+    "layoutSection": _blocks,
+    "layoutColumn": _blocks,
+    "bodiedExtension": _blocks,
+}

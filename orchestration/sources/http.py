@@ -1,0 +1,216 @@
+"""HTTP for the API sources: keep-alive, our own rate limit, retries that honour the server.
+
+Knows no endpoint. Safe for several threads. 429, 5xx and lost connections are tried
+again with growing pauses or the server's `Retry-After`; what remains is a
+`TransientFailure`. Everything else is returned to the caller, who knows what a 401 means.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+
+from orchestration.errors import PermanentFailure, TransientFailure
+
+_QUOTA_HEADERS = ("x-ratelimit-reason", "ratelimit-reason")
+
+
+class TokenBucket:
+    """At most `rate` requests a second on average, `burst` at once; shared by threads."""
+
+    def __init__(
+        self,
+        rate: float,
+        burst: int = 10,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if rate <= 0:
+            raise ValueError(f"a rate limit must be above zero, got {rate}")
+        self._rate = rate
+        self._burst = float(burst)
+        self._tokens = float(burst)
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._at = monotonic()
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Take one token, waiting for it when the bucket is empty."""
+        with self._lock:
+            now = self._monotonic()
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+            self._at = now
+            # Going below zero books the place in the queue before the lock is given up.
+            self._tokens -= 1
+            wait = -self._tokens / self._rate if self._tokens < 0 else 0.0
+        if wait > 0:
+            self._sleep(wait)
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody through for a while: the server said that it is too much."""
+        with self._lock:
+            self._tokens = min(self._tokens, -seconds * self._rate)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how patiently: pauses double from `first_pause` to `longest_pause` seconds."""
+
+    attempts: int = 6
+    first_pause: float = 0.2
+    longest_pause: float = 20.0
+    longest_retry_after: float = 120.0
+
+
+class HttpSource:
+    """One API: base address, headers, limit. `name` is what messages call it."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        bucket: TokenBucket,
+        auth: tuple[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+        connections: int = 8,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        timeout: float = 60.0,
+    ) -> None:
+        self.name = name
+        self.base_url = base_url.rstrip("/")
+        self._bucket = bucket
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
+        self._jitter = random.Random(0)
+        try:
+            self._client = httpx.Client(
+                base_url=self.base_url,
+                headers=dict(headers),
+                auth=auth,
+                transport=transport,
+                timeout=timeout,
+                limits=httpx.Limits(
+                    max_connections=connections, max_keepalive_connections=connections
+                ),
+                trust_env=False,
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError, ValueError) as error:
+            raise PermanentFailure(
+                f"{name}: the address or key cannot be used: {type(error).__name__}",
+                todo="look at the settings of this source for stray characters",
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
+        """GET with retries; any answer other than 429 and 5xx is returned."""
+        return self._send("GET", path, params=params)
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        """POST a JSON body with retries; only for reads, since it may be sent twice."""
+        return self._send("POST", path, content=orjson.dumps(body))
+
+    def _send(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        if "content" in parts:
+            parts["headers"] = {"Content-Type": "application/json"}
+        problem = ""
+        for attempt in range(self._retry.attempts):
+            self._bucket.take()
+            hint: float | None = None
+            try:
+                response = self._client.request(method, path, **parts)
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__}: {error}"
+            except httpx.InvalidURL as error:
+                raise PermanentFailure(f"{self.name}: bad address: {error}") from error
+            else:
+                if response.status_code != 429 and response.status_code < 500:
+                    return response
+                problem = self._describe(response)
+                hint = self._retry_after(response)
+            if attempt + 1 < self._retry.attempts:
+                self._wait(attempt, hint)
+        raise TransientFailure(
+            f"{self.name} at {self.base_url} did not answer: {problem}",
+            tried=f"{method} {path}, {self._retry.attempts} times",
+            todo="see that the address is right and the service up, then run again",
+        )
+
+    def _describe(self, response: httpx.Response) -> str:
+        reason = response.headers.get("stripe-rate-limited-reason", "")
+        for header in _QUOTA_HEADERS:
+            reason = reason or response.headers.get(header, "")
+        if "quota" in reason.lower():
+            raise TransientFailure(
+                f"{self.name} refuses more requests: {reason}",
+                tried="asking slower; a spent quota does not come back within this run",
+                todo="run again after the quota's window",
+            )
+        return f"HTTP {response.status_code}" + (f" ({reason})" if reason else "")
+
+    def _retry_after(self, response: httpx.Response) -> float | None:
+        text = response.headers.get("retry-after")
+        if text is None:
+            return None
+        try:
+            seconds = float(text)
+        except ValueError:
+            try:
+                date = parsedate_to_datetime(response.headers["date"])
+                seconds = (parsedate_to_datetime(text) - date).total_seconds()
+            except (KeyError, TypeError, ValueError):
+                return None
+        if seconds > self._retry.longest_retry_after:
+            raise TransientFailure(
+                f"{self.name} asks to wait {seconds:.0f} s",
+                tried=f"waiting up to {self._retry.longest_retry_after:.0f} s",
+                todo="run again later",
+            )
+        return max(seconds, 0.0)
+
+    def _wait(self, attempt: int, hint: float | None) -> None:
+        pause = min(self._retry.first_pause * 2**attempt, self._retry.longest_pause)
+        # Without jitter, threads that were refused together come back together.
+        pause *= 0.5 + self._jitter.random()
+        if hint is not None:
+            pause = max(hint, pause if hint == 0 else 0.0)
+            self._bucket.pause(hint)
+        self._sleep(pause)
+
+
+def json_object(response: httpx.Response, source: str) -> dict[str, Any]:
+    """Return the JSON object of an answer; TransientFailure when it is none (say, cut)."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise TransientFailure(
+            f"{source} answered {response.status_code} with something that is not JSON",
+            tried=str(response.request.url.path),
+            todo="see whether a proxy stands between; run again",
+        ) from error
+    if not isinstance(body, dict):
+        raise TransientFailure(f"{source} answered with JSON that is not an object")
+    return body

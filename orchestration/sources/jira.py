@@ -1,0 +1,225 @@
+"""Jira Cloud as extraction needs it: probes, bounded search, id sweep, histories. Lands nothing.
+
+Search is eventually consistent and answers "zero issues" to a token that lost its rights,
+so identity and permission are probed first, and no page is the last one without saying so.
+Times in JQL are epoch milliseconds: bare datetimes would be read in the user's time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
+from orchestration.sources.adf import adf_text
+from orchestration.sources.contract import table
+from orchestration.sources.http import HttpSource, TokenBucket, json_object
+from orchestration.sources.records import RecordBuilder
+from orchestration.sources.redact import redact_strings
+
+FIELDS = (
+    "project", "issuetype", "status", "priority", "summary", "description", "labels",
+    "components", "created", "updated", "resolutiondate", "customfield_10050",
+    "customfield_10051", "customfield_10052",
+)  # fmt: skip
+"""What is asked for; people (reporter, assignee, creator) are not."""
+
+_BASE = "/rest/api/3"
+_ISSUES_A_PAGE = 100
+_IDS_A_PAGE = 5000
+_HISTORIES_A_CALL = 1000
+_IDS_A_QUERY = 100
+
+Object = dict[str, Any]
+
+
+class JiraSource:
+    """One Jira site and project, read with one token; a context manager."""
+
+    def __init__(
+        self,
+        base_url: str,
+        email: str,
+        token: str,
+        project: str,
+        *,
+        requests_per_second: float = 50.0,
+        http: HttpSource | None = None,
+    ) -> None:
+        self._project = project
+        self._http = http or HttpSource(
+            "Jira",
+            base_url,
+            headers={"Accept": "application/json"},
+            auth=(email, token),
+            bucket=TokenBucket(requests_per_second, burst=20),
+            connections=2,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.__exit__(kind, error, trace)
+
+    def probe(self) -> None:
+        """Make sure who we are and that the project may be browsed; PermanentFailure if not."""
+        identity = self._json(self._http.get(f"{_BASE}/myself"), "myself")
+        if not identity.get("accountId"):
+            raise PermanentFailure(
+                "Jira does not say who the token belongs to",
+                tried="GET /rest/api/3/myself",
+                todo="create a new API token and put it into PAYGO_JIRA_API_TOKEN",
+            )
+        query = {"permissions": "BROWSE_PROJECTS", "projectKey": self._project}
+        answer = self._json(self._http.get(f"{_BASE}/mypermissions", query), "mypermissions")
+        browse = (answer.get("permissions") or {}).get("BROWSE_PROJECTS") or {}
+        if browse.get("havePermission") is not True:
+            raise PermanentFailure(
+                f"the Jira token may not browse project {self._project}: it would see zero issues",
+                tried="GET /rest/api/3/mypermissions",
+                todo=f"grant BROWSE_PROJECTS on {self._project} to its user, or correct "
+                "PAYGO_JIRA_PROJECT",
+            )
+
+    def changed(self, since: datetime | None) -> Iterator[list[Object]]:
+        """Yield pages of issues updated at or after `since` (all when None), oldest first."""
+        where = f'project = "{self._project}"'
+        if since is not None:
+            where += f" AND updated >= {int(since.timestamp() * 1000)}"
+        yield from self._search(f"{where} ORDER BY updated ASC, id ASC", FIELDS, _ISSUES_A_PAGE)
+
+    def by_id(self, ids: Sequence[str]) -> Iterator[list[Object]]:
+        """Yield pages of the issues with these ids."""
+        for start in range(0, len(ids), _IDS_A_QUERY):
+            listed = ", ".join(ids[start : start + _IDS_A_QUERY])
+            yield from self._search(f"id in ({listed}) ORDER BY id ASC", FIELDS, _ISSUES_A_PAGE)
+
+    def ids(self) -> list[str]:
+        """Return the ids of every issue of the project that the index knows."""
+        jql = f'project = "{self._project}" ORDER BY id ASC'
+        return [i["id"] for page in self._search(jql, ("id",), _IDS_A_PAGE) for i in page]
+
+    def issue(self, issue_id: str) -> Object | None:
+        """Return one issue from the store itself, past the index; None when it does not exist."""
+        path = f"{_BASE}/issue/{issue_id}"
+        response = self._http.get(path, {"fields": ",".join(FIELDS)})
+        return None if response.status_code == 404 else self._json(response, path)
+
+    def histories(self, issue_ids: Sequence[str]) -> Iterator[Object]:
+        """Yield changelog items (contract columns of `jira.changelog_items`) of these issues."""
+        for start in range(0, len(issue_ids), _HISTORIES_A_CALL):
+            part = list(issue_ids[start : start + _HISTORIES_A_CALL])
+            body: Object = {"issueIdsOrKeys": part, "maxResults": _HISTORIES_A_CALL}
+            for page in self._token_pages(f"{_BASE}/changelog/bulkfetch", body, "issueChangeLogs"):
+                for log in page:
+                    yield from _items(log)
+
+    def _search(self, jql: str, fields: Sequence[str], size: int) -> Iterator[list[Object]]:
+        body: Object = {"jql": jql, "fields": list(fields), "maxResults": size}
+        yield from self._token_pages(f"{_BASE}/search/jql", body, "issues", flag="isLast")
+
+    def _token_pages(
+        self, path: str, body: Object, key: str, flag: str | None = None
+    ) -> Iterator[list[Object]]:
+        """Follow `nextPageToken`; a repeated token or a page without its keys is an error."""
+        seen: set[str] = set()
+        token: str | None = None
+        while True:
+            answer = self._json(
+                self._http.post(path, body if token is None else {**body, "nextPageToken": token}),
+                path,
+            )
+            page = answer.get(key)
+            token = answer.get("nextPageToken")
+            # The last page must say that it is: a lost token would end the list early.
+            is_silent = flag is not None and token is None and answer.get(flag) is not True
+            if not isinstance(page, list) or is_silent:
+                missing = key if not isinstance(page, list) else f"nextPageToken and {flag}"
+                raise TransientFailure(
+                    f"Jira's {path} answered with a page without {missing}",
+                    tried="paging; a list is never taken as finished without that evidence",
+                    todo="run again; when it stays, see what stands between here and Jira",
+                )
+            yield page
+            if token is None:
+                return
+            if token in seen:
+                raise TransientFailure(
+                    f"Jira's {path} repeats its page token",
+                    tried=f"paging, {len(seen)} pages so far",
+                    todo="run again; this is a known fault of the search",
+                )
+            seen.add(token)
+
+    def _json(self, response: httpx.Response, path: str) -> Object:
+        if response.status_code == 200:
+            return json_object(response, "Jira")
+        raise _refusal(response, path)
+
+
+def _refusal(response: httpx.Response, path: str) -> PaygoError:
+    try:
+        messages = json_object(response, "Jira").get("errorMessages") or []
+    except TransientFailure:
+        messages = []
+    said = "Jira says: " + " ".join(map(str, messages)) if messages else ""
+    if response.status_code in (401, 403):
+        return PermanentFailure(
+            f"Jira refused the token ({response.status_code}). {said}",
+            tried=path,
+            todo="correct PAYGO_JIRA_EMAIL and PAYGO_JIRA_API_TOKEN; a scoped token needs the "
+            "base address api.atlassian.com/ex/jira/<cloud id>",
+        )
+    if response.status_code == 410:
+        return PermanentFailure(f"Jira no longer offers {path}. {said}", todo="update this program")
+    return PermanentFailure(f"Jira refused {path} with {response.status_code}. {said}")
+
+
+def _items(log: Mapping[str, Any]) -> Iterator[Object]:
+    for history in log.get("changeHistories") or ():
+        created = history.get("created")
+        if isinstance(created, int):
+            created = datetime.fromtimestamp(created / 1000, UTC).isoformat()
+        for index, item in enumerate(history.get("items") or ()):
+            yield {
+                "changelog_item_id": f"{history['id']}:{index}",
+                "issue_id": log.get("issueId"),
+                "author_id": (history.get("author") or {}).get("accountId"),
+                "field": item.get("field"),
+                "from_value": item.get("fromString"),
+                "to_value": item.get("toString"),
+                "created_at": created,
+            }
+
+
+def _description(issue: Object) -> Any:
+    return adf_text((issue.get("fields") or {}).get("description"))
+
+
+def _components(issue: Object) -> Any:
+    return [c.get("name") for c in (issue.get("fields") or {}).get("components") or ()]
+
+
+def issue_builder(hash_key: bytes) -> RecordBuilder:
+    """Return the builder of `jira.issues`; the payload's texts are masked by pattern."""
+    return RecordBuilder(
+        table("jira.issues"),
+        hash_key,
+        computed={"description_text": _description, "components": _components},
+        clean=redact_strings,
+    )
+
+
+def history_builder(hash_key: bytes) -> RecordBuilder:
+    """Return the builder of `jira.changelog_items`."""
+    return RecordBuilder(table("jira.changelog_items"), hash_key)

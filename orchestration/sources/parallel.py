@@ -1,0 +1,100 @@
+"""Several reads at once, results in one place: workers, a bounded queue, work that grows.
+
+Knows no API. Tasks run in threads and may start further tasks; what they emit is yielded in
+the caller's thread, which may so use things that are not for sharing. A task's error is
+yielded as well: whether the others go on is for the caller to say.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_DONE = object()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A task ended with this error; `owner` is what it was started for."""
+
+    owner: str
+    error: Exception
+
+
+class Crew(Generic[T]):
+    """Runs tasks in `workers` threads; `emit` and `start` are for the tasks."""
+
+    def __init__(self, workers: int, *, waiting: int = 24) -> None:
+        self._workers = workers
+        self._pool: ThreadPoolExecutor | None = None
+        self._results: queue.Queue[object] = queue.Queue(maxsize=waiting)
+        self._lock = threading.Lock()
+        self._open = 0
+        self._stopped = threading.Event()
+        self._given_up: set[str] = set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a worker has nothing to do, so that splitting work would help."""
+        with self._lock:
+            return self._open < self._workers
+
+    def start(self, owner: str, task: Callable[[], None]) -> None:
+        """Start a task, also from within another one."""
+        with self._lock:
+            self._open += 1
+        assert self._pool is not None
+        self._pool.submit(self._run, owner, task)
+
+    def emit(self, result: T) -> None:
+        """Hand a result to the caller's thread; waits while that is busy."""
+        while not self._stopped.is_set():
+            try:
+                self._results.put(result, timeout=0.5)
+                return
+            except queue.Full:
+                continue
+        raise RuntimeError("the reading was stopped")
+
+    def give_up(self, owner: str) -> None:
+        """Skip the tasks of `owner` that have not begun."""
+        with self._lock:
+            self._given_up.add(owner)
+
+    def results(self, begin: Callable[[], None]) -> Iterator[T | Problem]:
+        """Call `begin` (which starts the first tasks) and yield until every task has ended."""
+        with ThreadPoolExecutor(self._workers) as self._pool:
+            try:
+                with self._lock:
+                    self._open += 1
+                begin()
+                self._finish()
+                while (item := self._results.get()) is not _DONE:
+                    yield item  # type: ignore[misc]
+            finally:
+                self._stopped.set()
+
+    def _run(self, owner: str, task: Callable[[], None]) -> None:
+        try:
+            with self._lock:
+                skip = owner in self._given_up
+            if not skip and not self._stopped.is_set():
+                task()
+        except Exception as error:
+            if not self._stopped.is_set():
+                self._results.put(Problem(owner, error))
+        finally:
+            self._finish()
+
+    def _finish(self) -> None:
+        with self._lock:
+            self._open -= 1
+            ended = self._open == 0
+        if ended and not self._stopped.is_set():
+            self._results.put(_DONE)

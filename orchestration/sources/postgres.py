@@ -1,0 +1,266 @@
+"""PostgreSQL tables as Arrow, all of one database from one snapshot. Knows no warehouse.
+
+Read through ADBC (binary COPY to Arrow batches). Casting, clamping and finding of misfits
+is SQL, since the driver turns an infinite time into a far-past one silently. The source
+never learns what has been landed: the caller says since when, or which keys.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi
+import pyarrow as pa
+
+from orchestration.errors import ContractViolation, PaygoError, PermanentFailure, TransientFailure
+from orchestration.sources import postgres_sql as sql
+from orchestration.sources.arrow import ARROW_TYPES, landed_schema
+from orchestration.sources.contract import RawTable
+from orchestration.sources.misfits import Misfit
+from orchestration.sources.records import Records
+from orchestration.sources.redact import hasher, redact_text
+
+_BATCH_BYTES = "8388608"
+_KEYS_A_QUERY = 2000
+
+_SESSION = (
+    "set transaction isolation level repeatable read, read only",
+    "set local time zone 'UTC'",
+    "set local statement_timeout = '10min'",
+    "set local lock_timeout = '10s'",
+    "set local idle_in_transaction_session_timeout = '30min'",
+)
+
+
+@dataclass(frozen=True)
+class KeySummary:
+    """What a table holds: number of rows and the sum of PostgreSQL's hashes of the keys."""
+
+    rows: int
+    key_hash: int
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Age of the oldest transaction that may still commit; None: there is none to see.
+
+    `is_blind` when the role may not see other sessions (it lacks pg_read_all_stats).
+    """
+
+    oldest: timedelta | None
+    is_blind: bool
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Columns of a table that the contract does not know: name and type."""
+
+    additional: tuple[tuple[str, str], ...] = ()
+
+
+class PostgresSource:
+    """One database read at one moment; a context manager that holds the snapshot open."""
+
+    def __init__(self, name: str, dsn: str, hash_key: bytes) -> None:
+        self.name = name
+        self._dsn = dsn
+        self._hash = hasher(hash_key)
+        self._connection: Any = None
+        self._types: dict[str, dict[str, str]] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._connection = adbc_driver_postgresql.dbapi.connect(self._dsn)
+            for statement in _SESSION:
+                self._run(statement)
+        except adbc_driver_manager.Error as error:
+            self._close()
+            raise self._translated(error) from error
+        except PaygoError:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.rollback()
+            connection.close()
+
+    def _run(self, statement: str) -> list[tuple[Any, ...]]:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement)
+                return list(cursor.fetchall()) if cursor.description else []
+        except adbc_driver_manager.Error as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> PaygoError:
+        """Turn the driver's error into one that says what to do; the DSN is never shown."""
+        text = " ".join(str(error).split()).replace(self._dsn, "<dsn>")
+        state = getattr(error, "sqlstate", None) or ""
+        where = f"the {self.name} database"
+        setting = f"PAYGO_{self.name.upper()}_DSN"
+        if "authentication failed" in text or "no password supplied" in text:
+            return PermanentFailure(
+                f"{where} refused the login: {text}", todo=f"correct user and password in {setting}"
+            )
+        if ("role" in text or "database" in text) and "does not exist" in text:
+            return PermanentFailure(f"{where}: {text}", todo=f"correct {setting}")
+        if state == "42501" or "permission denied" in text:
+            return PermanentFailure(
+                f"{where}: {text}",
+                todo="grant select on its tables and usage on their schemas to the reading role",
+            )
+        if state[:2] in ("22", "42"):
+            return PermanentFailure(f"{where} cannot run the extraction query: {text}")
+        return TransientFailure(
+            f"{where} cannot be read: {text}",
+            tried="reading it in one snapshot",
+            todo=f"see that the server is up and {setting} right, then run again",
+        )
+
+    def inspect(self, tables: Iterable[RawTable]) -> None:
+        """Read the columns of the tables from the catalogue; `check` compares them."""
+        for relation, name, kind in self._run(sql.columns_query(tables)):
+            self._types.setdefault(relation, {})[name] = kind
+
+    def check(self, table: RawTable) -> Shape:
+        """Hold a table against its contract: ContractViolation when a column is gone or retyped."""
+        found = self._types.get(table.source_relation)
+        if not found:
+            raise ContractViolation(
+                f"{table.stream}: there is no table {table.source_relation} in {self.name}, "
+                "or the reading role may not see it",
+                todo="grant select on it, or correct orchestration/sources/contract.py",
+            )
+        known = {column.name for column in table.columns}
+        additional = tuple((n, k) for n, k in sorted(found.items()) if n not in known)
+        for column in table.columns:
+            if column.name not in found:
+                hint = ", ".join(n for n, _ in additional)
+                raise ContractViolation(
+                    f"{table.stream}: column {column.name!r} is missing in {table.source_relation}"
+                    + (f" (columns it has and the contract has not: {hint})" if hint else ""),
+                    tried="comparing the table with the contract; nothing of it was landed",
+                    todo="see whether it was renamed, then change the contract",
+                )
+            if found[column.name] not in sql.ACCEPTED_TYPES[column.type]:
+                raise ContractViolation(
+                    f"{table.stream}: column {column.name!r} is {found[column.name]} in "
+                    f"{table.source_relation}, the contract says {column.type}",
+                    tried="comparing the table with the contract; nothing of it was landed",
+                    todo="see why its type changed, then change the contract",
+                )
+        return Shape(additional)
+
+    def horizon(self) -> Horizon:
+        """Say how old the oldest transaction of this database is that may still commit rows."""
+        ((oldest, blind),) = self._run(sql.HORIZON)
+        age = None if oldest is None else timedelta(seconds=float(oldest))
+        return Horizon(age, bool(blind))
+
+    def read(
+        self,
+        table: RawTable,
+        *,
+        since: datetime | None = None,
+        keys: Sequence[str] | None = None,
+    ) -> Iterator[Records]:
+        """Yield batches with `_key_hash`: all rows, those updated at or after `since`, or by key."""
+        types = self._types[table.source_relation]
+        if keys is None:
+            yield from self._batches(table, sql.rows_query(table, types, since=since))
+            return
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            part = keys[start : start + _KEYS_A_QUERY]
+            yield from self._batches(table, sql.rows_query(table, types, keys=part))
+
+    def _batches(self, table: RawTable, query: str) -> Iterator[Records]:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.adbc_statement.set_options(
+                    **{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
+                )
+                cursor.execute(query)
+                for batch in cursor.fetch_record_batch():
+                    yield self._records(table, batch)
+        except (adbc_driver_manager.Error, pa.ArrowException) as error:
+            raise self._translated(error) from error
+
+    def _records(self, table: RawTable, batch: pa.RecordBatch) -> Records:
+        arrays = []
+        for column in table.landed_columns:
+            array = batch.column(column.name)
+            if column.pii == "hash":
+                array = pa.array([self._hash(v) for v in array.to_pylist()], pa.string())
+            elif column.pii == "redact_text":
+                texts = array.to_pylist()
+                array = pa.array([None if v is None else redact_text(v) for v in texts])
+            arrays.append(array.cast(ARROW_TYPES[column.type]))
+        schema = landed_schema(table).append(pa.field("_key_hash", pa.int64()))
+        # Nullability is checked where rows are staged, with a message of its own.
+        loose = pa.schema([pa.field(f.name, f.type) for f in schema])
+        data = pa.RecordBatch.from_arrays([*arrays, batch.column("_key_hash")], schema=loose)
+        return Records(data, _misfits(table, batch))
+
+    def key_summary(self, table: RawTable) -> KeySummary:
+        """Count the rows and sum the hashes of their keys, in the server."""
+        ((rows, total),) = self._run(sql.summary_query(table))
+        return KeySummary(int(rows), int(total))
+
+    def keys(self, table: RawTable) -> pa.Array:
+        """Fetch every primary key of the table."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql.keys_query(table))
+            return cursor.fetch_arrow_table().column(0).combine_chunks()
+
+    def savepoint(self) -> None:
+        """Remember the state of the snapshot, so that one table's error spares the others."""
+        self._run("savepoint before_table")
+
+    def roll_back(self) -> None:
+        """Return to the savepoint after an error."""
+        self._run("rollback to savepoint before_table")
+
+
+def _misfits(table: RawTable, batch: pa.RecordBatch) -> list[Misfit]:
+    found = batch.column("_misfits")
+    if found.null_count == len(found):
+        return []
+    rules = {
+        column.name: {"timestamp": "time_clamped", "numeric": "number_unfit"}.get(column.type, "")
+        for column in table.columns
+    }
+    misfits = []
+    keys = batch.column(table.primary_key)
+    for index, text in enumerate(found.to_pylist()):
+        for name, value in json.loads(text).items() if text else ():
+            rule = rules[name] or ("array_nested" if value.startswith("{{") else "array_null")
+            misfits.append(Misfit(str(keys[index]), name, rule, value))
+    return misfits
+
+
+def watermark(batch: pa.RecordBatch, column: str, before: datetime | None) -> datetime | None:
+    """Return the latest value of a time column so far (aware UTC), or `before`."""
+    import pyarrow.compute as pc
+
+    latest = pc.max(batch.column(column)).as_py()
+    if latest is None:
+        return before
+    latest = latest.replace(tzinfo=UTC)
+    return latest if before is None or latest > before else before

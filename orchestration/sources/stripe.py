@@ -1,0 +1,158 @@
+"""The Stripe API as extraction needs it: pages, objects, children, refusals. Lands nothing.
+
+Everything is read at the pinned version over plain HTTP, so that the body stays what was
+sent (no client library between that turns numbers into other numbers). What is read when
+is decided by `stripe_plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
+from orchestration.settings import STRIPE_API_VERSION
+from orchestration.sources.http import HttpSource, TokenBucket, json_object
+
+PAGE = 100
+
+Object = dict[str, Any]
+
+
+class StripeSource:
+    """One Stripe account, read with one restricted key; a context manager, thread-safe."""
+
+    def __init__(
+        self,
+        api_key: str,
+        api_base: str,
+        *,
+        requests_per_second: float,
+        connections: int = 8,
+        check_version: bool = True,
+        http: HttpSource | None = None,
+    ) -> None:
+        self._check_version = check_version
+        self._http = http or HttpSource(
+            "Stripe",
+            api_base,
+            headers={"Authorization": f"Bearer {api_key}", "Stripe-Version": STRIPE_API_VERSION},
+            bucket=TokenBucket(requests_per_second, burst=max(4, int(requests_per_second / 10))),
+            connections=connections,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.__exit__(kind, error, trace)
+
+    def probe(self) -> int | None:
+        """Use the key once; return the `created` of the newest event, None without events.
+
+        Errors: PermanentFailure when the key is refused, naming the missing permission.
+        """
+        data, _ = self.page("/v1/events", {"limit": 1})
+        return int(data[0]["created"]) if data else None
+
+    def page(self, path: str, params: Mapping[str, Any]) -> tuple[list[Object], bool]:
+        """Return one page and whether there is more; an answer that does not say so is an error."""
+        body = self._read(path, params)
+        assert body is not None
+        data, has_more = body.get("data"), body.get("has_more")
+        if not isinstance(data, list) or not isinstance(has_more, bool):
+            raise TransientFailure(
+                f"Stripe's list {path} came without 'data' or 'has_more'",
+                tried="reading one page; a list is never taken as finished without that evidence",
+                todo="run again; when it stays, see what stands between here and Stripe",
+            )
+        if has_more and not data:
+            raise TransientFailure(f"Stripe's list {path} says there is more after an empty page")
+        return data, has_more
+
+    def pages(self, path: str, params: Mapping[str, Any]) -> Iterator[list[Object]]:
+        """Yield the pages of a list to its end."""
+        after: str | None = None
+        while True:
+            cursor = {} if after is None else {"starting_after": after}
+            data, has_more = self.page(path, {"limit": PAGE, **params, **cursor})
+            yield data
+            if not has_more:
+                return
+            if data[-1]["id"] == after:
+                raise TransientFailure(f"Stripe's list {path} repeats its page after {after}")
+            after = data[-1]["id"]
+
+    def retrieve(self, path: str, params: Mapping[str, Any] | None = None) -> Object | None:
+        """Return one object; None when it does not exist (any more)."""
+        body = self._read(path, params or {}, may_be_missing=True)
+        return None if body is None or body.get("deleted") is True else body
+
+    def children(
+        self, parent: Object, field: str, path: str, params: Mapping[str, Any]
+    ) -> list[Object]:
+        """Return all children of an embedded list, whose first page the parent carries."""
+        embedded = parent.get(field)
+        if not isinstance(embedded, dict) or not isinstance(embedded.get("data"), list):
+            raise PermanentFailure(f"Stripe's object {parent.get('id')} has no list {field!r}")
+        found: list[Object] = list(embedded["data"])
+        has_more = embedded.get("has_more")
+        if has_more is None:
+            raise TransientFailure(f"the list {field!r} of {parent.get('id')} has no 'has_more'")
+        while has_more:
+            cursor = {"starting_after": found[-1]["id"]} if found else {}
+            data, has_more = self.page(path, {"limit": PAGE, **params, **cursor})
+            found.extend(data)
+        return found
+
+    def _read(
+        self, path: str, params: Mapping[str, Any], *, may_be_missing: bool = False
+    ) -> Object | None:
+        response = self._http.get(path, params)
+        if response.status_code == 200:
+            self._version(response)
+            return json_object(response, "Stripe")
+        if response.status_code == 404 and may_be_missing:
+            return None
+        raise _refusal(response, path)
+
+    def _version(self, response: httpx.Response) -> None:
+        answered = response.headers.get("stripe-version")
+        if self._check_version and answered is not None and answered != STRIPE_API_VERSION:
+            raise PermanentFailure(
+                f"Stripe answered in version {answered}, the contract is for {STRIPE_API_VERSION}",
+                tried="asking for the pinned version in every request",
+                todo="see what changes the Stripe-Version header between here and Stripe",
+            )
+
+
+def _refusal(response: httpx.Response, path: str) -> PaygoError:
+    try:
+        error = json_object(response, "Stripe").get("error") or {}
+    except TransientFailure:
+        error = {}
+    message = error.get("message") if isinstance(error, dict) else None
+    said = f"Stripe says: {message}" if message else f"HTTP {response.status_code}"
+    if response.status_code == 401:
+        return PermanentFailure(
+            f"Stripe refused the key. {said}",
+            tried=f"GET {path}",
+            todo="create a restricted key with read permission on core and billing resources and "
+            "put it into PAYGO_STRIPE_API_KEY",
+        )
+    if response.status_code == 403:
+        return PermanentFailure(
+            f"the Stripe key may not read {path}. {said}",
+            tried=f"GET {path}",
+            todo="give the restricted key of PAYGO_STRIPE_API_KEY that read permission in "
+            "Stripe's dashboard",
+        )
+    return PermanentFailure(f"Stripe refused GET {path} with {response.status_code}. {said}")

@@ -1,0 +1,164 @@
+"""How Stripe is read: backfill in time slices, sweeps, and re-reading of what changed.
+
+Events are a feed of ids and never a source of values: they carry the account's API version
+and may come in any order. What they name is read again at the pinned version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from orchestration.errors import PaygoError
+from orchestration.sources.parallel import Crew, Problem
+from orchestration.sources.records import RecordBuilder, Records
+from orchestration.sources.stripe import PAGE, Object, StripeSource
+from orchestration.sources.stripe_kinds import EVENTS, Exploded, Kind, explode, object_of
+
+WORKERS = 6
+
+# From so many new objects on, one list call is cheaper than retrieving each.
+_LIST_FROM = 3
+
+# Epoch seconds of the first slice's lower end: before any account existed.
+_BEGINNING = 1_262_304_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of one stream, or why there are none. `parents` were read with their children."""
+
+    kind: Kind
+    stream: str
+    records: Records | None = None
+    error: PaygoError | None = None
+    parents: Sequence[str] = ()
+    gone: Sequence[str] = ()
+
+
+@dataclass
+class Changes:
+    """Ids that events name since a moment, by object type; `new` were created since then."""
+
+    newest: int | None = None
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    new: dict[str, set[str]] = field(default_factory=dict)
+    events: list[Object] = field(default_factory=list)
+
+
+def read_changes(source: StripeSource, since: int) -> Changes:
+    """List the events created at or after `since` (epoch seconds)."""
+    changes = Changes()
+    for events in source.pages(EVENTS.path, {"created[gte]": str(since)}):
+        changes.events.extend(events)
+        for event in events:
+            kind, object_id = object_of(event)
+            changes.touched.setdefault(kind, set()).add(object_id)
+            if str(event["type"]).endswith(".created"):
+                changes.new.setdefault(kind, set()).add(object_id)
+            changes.newest = max(changes.newest or 0, int(event["created"]))
+    return changes
+
+
+class StripeReader:
+    """Reads kinds with several requests in flight; yields `Part`s in the caller's thread."""
+
+    def __init__(self, source: StripeSource, builders: dict[str, RecordBuilder]) -> None:
+        self._source = source
+        self._builders = builders
+        self._crew: Crew[Part] = Crew(WORKERS)
+        self._wanted: Collection[str] = ()
+
+    def read(
+        self,
+        backfill: Sequence[Kind],
+        sweep: Sequence[Kind],
+        changed: Sequence[tuple[Kind, int, Changes]],
+        wanted: Collection[str],
+        until: int,
+    ) -> Iterator[Part | Problem]:
+        """Read some kinds whole (by slices up to `until`, or by one sweep), others by change.
+
+        `changed` gives, per kind, since when (epoch seconds) and what events named. Parts
+        are made for the `wanted` streams only. A `Problem` names its kind.
+        """
+        self._wanted = wanted
+
+        def begin() -> None:
+            for kind in sweep:
+                self._start(kind, partial(self._sweep, kind))
+            for kind, since, changes in changed:
+                self._start(kind, partial(self._changed, kind, since, changes))
+            for kind in backfill:
+                self._start(kind, partial(self._slice, kind, _BEGINNING, until, None))
+
+        yield from self._crew.results(begin)
+
+    def give_up(self, kind: Kind) -> None:
+        """Do not begin what is left of a kind."""
+        self._crew.give_up(kind.name)
+
+    def _start(self, kind: Kind, task: Callable[[], None]) -> None:
+        self._crew.start(kind.name, task)
+
+    def _sweep(self, kind: Kind) -> None:
+        for objects in self._source.pages(kind.path, kind.list_params):
+            self._emit(kind, objects)
+
+    def _slice(self, kind: Kind, low: int, high: int, after: str | None) -> None:
+        """Read `created[low, high)`, newest first; share the older half when a worker is idle."""
+        while True:
+            bounds = {"created[gte]": str(low), "created[lt]": str(high)}
+            cursor = {} if after is None else {"starting_after": after}
+            params = {"limit": PAGE, **kind.list_params, **bounds, **cursor}
+            objects, has_more = self._source.page(kind.path, params)
+            if has_more:
+                after, oldest = objects[-1]["id"], int(objects[-1]["created"])
+                middle = low + (oldest - low) // 2
+                if self._crew.is_idle and low < middle < oldest:
+                    self._start(kind, partial(self._slice, kind, low, middle, None))
+                    low = middle
+            self._emit(kind, objects)
+            if not has_more:
+                return
+
+    def _changed(self, kind: Kind, since: int, changes: Changes) -> None:
+        left = set(changes.touched.get(kind.object_type, ()))
+        if (
+            len(changes.new.get(kind.object_type, ())) >= _LIST_FROM
+            or kind.name == "invoice_payments"
+        ):
+            # New payments of an invoice have no event of their own: always listed.
+            params = {**kind.list_params, "created[gte]": str(since)}
+            for objects in self._source.pages(kind.path, params):
+                self._emit(kind, objects)
+                left -= {o["id"] for o in objects}
+        for object_id in sorted(left):
+            self._start(kind, partial(self._again, kind, object_id))
+
+    def _again(self, kind: Kind, object_id: str) -> None:
+        found = self._source.retrieve(f"{kind.path}/{object_id}", kind.retrieve_params)
+        if found is None:
+            for stream in (kind.stream, *kind.children):
+                if stream in self._wanted:
+                    gone = [object_id] if stream == kind.stream else []
+                    self._crew.emit(Part(kind, stream, parents=[object_id], gone=gone))
+        else:
+            self._emit(kind, [found])
+
+    def _emit(self, kind: Kind, objects: Sequence[Object]) -> None:
+        with_payments = [o["id"] for o in objects if "payments" in o]
+        ids = [o["id"] for o in objects]
+        exploded: Exploded = explode(self._source, kind, objects)
+        # Children first: redaction of the parent takes the embedded lists away.
+        for stream in reversed(exploded):
+            if stream not in self._wanted:
+                continue
+            parents = with_payments if stream == "stripe.invoice_payments" else ids
+            try:
+                records = self._builders[stream].build(exploded[stream])
+            except PaygoError as error:
+                self._crew.emit(Part(kind, stream, error=error))
+            else:
+                self._crew.emit(Part(kind, stream, records, parents=parents))
