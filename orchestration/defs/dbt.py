@@ -4,8 +4,6 @@ Belongs here: asset keys of dbt nodes, the manifest, the call of `dbt build`. Do
 SQL, or a decision about what a failed model means for a run (`orchestration.pipeline`).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -107,7 +105,7 @@ def _newest_source() -> float:
 def warehouse_models(manifest: Path) -> dg.AssetsDefinition:
     """Build the assets of every dbt node in the manifest; one `dbt build` makes them all."""
 
-    @dbt_assets(
+    @dbt_assets(  # type: ignore[untyped-decorator]
         manifest=manifest,
         dagster_dbt_translator=LayeredTranslator(),
         required_resource_keys={RUNTIME},

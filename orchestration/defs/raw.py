@@ -4,8 +4,6 @@ Belongs here: turning stream outcomes into materialisations and failures. Does n
 reading or landing anything.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -51,7 +49,7 @@ def source_assets(source: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetsDef
         can_subset=True,
         required_resource_keys={RUNTIME},
     )
-    def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         runtime = _runtime(context)
         selected = context.selected_asset_keys
         streams = [t.stream for t in tables(source) if raw_key(t) in selected]
@@ -62,7 +60,7 @@ def source_assets(source: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetsDef
                 yield from _materialisations(as_of, outcomes)
         raise_failures(outcomes)
 
-    return cast(dg.AssetsDefinition, extract)
+    return extract
 
 
 def replay_assets() -> dg.AssetsDefinition:
@@ -78,7 +76,7 @@ def replay_assets() -> dg.AssetsDefinition:
         can_subset=True,
         required_resource_keys={RUNTIME},
     )
-    def replay(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    def replay(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         runtime = _runtime(context)
         with runtime.warehouse() as warehouse:
             for as_of in runtime.as_ofs:
@@ -94,10 +92,10 @@ def replay_assets() -> dg.AssetsDefinition:
                     runtime.on_day(as_of)
         yield from _summaries(runtime.attempts)
 
-    return cast(dg.AssetsDefinition, replay)
+    return replay
 
 
-def raise_failures(outcomes: Sequence[StreamOutcome]) -> None:
+def raise_failures(outcomes: Sequence["StreamOutcome"]) -> None:
     """Fail the step when a stream failed, naming each; the others are materialised already."""
     failed = [o for o in outcomes if o.status == "failed"]
     if failed:
@@ -110,8 +108,8 @@ def _runtime(context: dg.AssetExecutionContext) -> Runtime:
 
 
 def _materialisations(
-    as_of: datetime, outcomes: Sequence[StreamOutcome]
-) -> Iterator[dg.MaterializeResult]:
+    as_of: "datetime", outcomes: Sequence["StreamOutcome"]
+) -> Iterator[dg.MaterializeResult[None]]:
     for outcome in outcomes:
         if outcome.status == "ok":
             yield dg.MaterializeResult(
@@ -125,7 +123,7 @@ def _materialisations(
             )
 
 
-def _summaries(attempts: Sequence[Attempt]) -> Iterator[dg.MaterializeResult]:
+def _summaries(attempts: Sequence[Attempt]) -> Iterator[dg.MaterializeResult[None]]:
     """One result a stream that is complete at its last attempt, over all its days."""
     by_stream: dict[str, list[Attempt]] = {}
     for attempt in attempts:

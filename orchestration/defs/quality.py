@@ -1,0 +1,81 @@
+"""The Great Expectations suites as Dagster asset checks.
+
+Belongs here: which asset a check belongs to, and the record of its verdict. Does not:
+the checks themselves (`expectations`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import dagster as dg
+
+from expectations.checks import Check, all_checks
+from orchestration.defs.dbt import warehouse_models
+from orchestration.defs.raw import raw_key
+from orchestration.defs.runtime import RUNTIME, Runtime
+from orchestration.sources.contract import table
+
+if TYPE_CHECKING:
+    from expectations.runner import CheckResult
+
+STATUS_KEY = dg.AssetKey(["reporting", "rpt_metric_status"])
+
+
+def check_name(check: Check) -> str:
+    """Return the check's id as Dagster allows names (no dots)."""
+    return check.check_id.replace(".", "__")
+
+
+def checked_asset(check: Check, manifest: Path) -> dg.AssetKey:
+    """Return the asset a check is about: the raw table, or the metric's own model."""
+    if check.subject_kind == "stream":
+        return raw_key(table(check.subject))
+    own = dg.AssetKey(["metrics", f"metric_{check.subject}"])
+    return own if own in warehouse_models(manifest).keys else STATUS_KEY
+
+
+def expectation_checks(manifest: Path) -> dg.AssetChecksDefinition:
+    """Build all suites as one step: their evidence is gathered in bundled queries."""
+    checks = {check.check_id: check for check in all_checks()}
+    assets = {check_id: checked_asset(check, manifest) for check_id, check in checks.items()}
+    specs = [
+        dg.AssetCheckSpec(
+            check_name(check),
+            asset=assets[check_id],
+            description=check.expectation,
+            blocking=False,
+            additional_deps=[STATUS_KEY] if assets[check_id] != STATUS_KEY else [],
+        )
+        for check_id, check in checks.items()
+    ]
+
+    @dg.multi_asset_check(name="expectations", specs=specs, required_resource_keys={RUNTIME})
+    def expectations(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        from expectations.runner import record, run_checks
+
+        runtime = cast(Runtime, getattr(context.resources, RUNTIME))
+        now = runtime.as_ofs[-1]
+        with runtime.warehouse() as warehouse:
+            results = run_checks(warehouse, now)
+            record(warehouse, results, runtime.run_id, now)
+        for result in results:
+            yield _evaluation(result, assets[result.check.check_id])
+
+    return expectations
+
+
+def _evaluation(result: "CheckResult", asset: dg.AssetKey) -> dg.AssetCheckResult:
+    broken = result.verdict == "broken"
+    return dg.AssetCheckResult(
+        passed=result.verdict == "passed",
+        asset_key=asset,
+        check_name=check_name(result.check),
+        severity=dg.AssetCheckSeverity.ERROR if broken else dg.AssetCheckSeverity.WARN,
+        metadata={
+            "verdict": result.verdict,
+            "observed": result.observed,
+            "message": result.message,
+            "evidence_as_of": str(result.evidence_as_of),
+        },
+    )

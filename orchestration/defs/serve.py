@@ -1,0 +1,54 @@
+"""Dagster's own web interface over this code location, with its records under the home."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from orchestration.defs.dbt import dbt_environment, prepare_manifest
+from orchestration.errors import PermanentFailure
+from orchestration.settings import Settings
+from orchestration.workspace import REPOSITORY, dagster_home
+
+LOOPBACK = "127.0.0.1"
+
+
+def require_free_port(port: int) -> None:
+    """Raise PermanentFailure when something listens on the loopback port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise PermanentFailure(
+                f"port {port} is in use.",
+                tried=f"binding {LOOPBACK}:{port}",
+                todo="choose another one with --port, or stop what uses it.",
+            ) from error
+
+
+def serve_ui(settings: Settings, port: int) -> int:
+    """Run `dagster dev` until it is interrupted; return its exit code."""
+    require_free_port(port)
+    prepare_manifest(settings)
+    environment = {
+        **os.environ,
+        **dbt_environment(settings),
+        "DAGSTER_HOME": str(dagster_home(settings)),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+        "PAYGO_HOME": str(settings.home.resolve()),
+    }
+    command = [
+        str(Path(sys.executable).with_name("dagster")),
+        "dev",
+        *("--module-name", "orchestration.definitions"),
+        *("--host", LOOPBACK),
+        *("--port", str(port)),
+    ]
+    try:
+        return subprocess.run(command, env=environment, cwd=REPOSITORY, check=False).returncode
+    except KeyboardInterrupt:
+        return 0

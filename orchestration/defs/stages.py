@@ -1,0 +1,62 @@
+"""All definitions put together, and the jobs that are the stages of a run.
+
+Belongs here: which assets a stage covers. Does not: the order of the stages
+(`orchestration.pipeline`).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orchestration.defs import alerts, dashboard, jira, knowledge, postgres, stripe, tickets
+from orchestration.defs.dbt import (
+    dbt_resource,
+    prepare_manifest,
+    reporting_keys,
+    warehouse_models,
+)
+from orchestration.defs.quality import expectation_checks
+from orchestration.defs.runtime import RUNTIME, environment_runtime
+from orchestration.defs.schedules import SCHEDULES, pipeline_job
+from orchestration.settings import Settings
+
+EXTRACT = "extract"
+TRANSFORM = "transform"
+CHECK = "check"
+ALERT = "alert"
+PAGE = "page"
+
+RAW_ASSETS = [
+    *postgres.ASSETS,
+    *stripe.ASSETS,
+    *jira.ASSETS,
+    *knowledge.ASSETS,
+    *tickets.ASSETS,
+]
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Return assets, checks, jobs and schedules; parses the dbt project when it has changed."""
+    manifest = prepare_manifest(settings)
+    models = warehouse_models(manifest)
+    checks = expectation_checks(manifest)
+    raw = dg.AssetSelection.assets(*RAW_ASSETS)
+    return dg.Definitions(
+        assets=[
+            *RAW_ASSETS,
+            models,
+            alerts.incidents,
+            dashboard.page_asset(reporting_keys(manifest)),
+        ],
+        asset_checks=[checks],
+        jobs=[
+            pipeline_job,
+            dg.define_asset_job(EXTRACT, selection=raw.without_checks()),
+            dg.define_asset_job(TRANSFORM, selection=dg.AssetSelection.assets(models)),
+            dg.define_asset_job(CHECK, selection=dg.AssetSelection.checks(checks)),
+            dg.define_asset_job(ALERT, selection=dg.AssetSelection.assets(alerts.ALERTS_KEY)),
+            dg.define_asset_job(PAGE, selection=dg.AssetSelection.assets(dashboard.PAGE_KEY)),
+        ],
+        schedules=SCHEDULES,
+        resources={RUNTIME: environment_runtime, "dbt": dbt_resource(settings)},
+    )

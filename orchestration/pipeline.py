@@ -1,0 +1,277 @@
+"""One run: extract, build, check, alert, write the page, publish. Each stage a Dagster run.
+
+Belongs here: the order of the stages, what a failure of each means, exit codes. Does not:
+what a stage does (`orchestration.defs` and the parts behind it) or the demo's replay.
+
+A source that fails does not stop the others: dbt builds on what is committed. Nothing is
+published unless the build has succeeded, so readers keep the last finished state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from orchestration.clock import iso
+from orchestration.errors import PermanentFailure
+from orchestration.settings import Settings
+from orchestration.sources.contract import CONTRACT, RawTable
+from orchestration.warehouse import open_warehouse
+from orchestration.workspace import dagster_home, run_lock
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from orchestration.defs.runtime import Attempt, Runtime
+
+OK, NOTHING_DONE, PARTLY_DONE = 0, 1, 2
+
+StageHook = Callable[[str], None]
+
+
+@dataclass
+class RunReport:
+    """What a run did: attempts of every stream, problems a stage, seconds a stage."""
+
+    as_of: datetime
+    attempts: list[Attempt] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    planned: frozenset[str] = frozenset()
+    """Streams whose failure the scenario plans; they do not change the exit code."""
+
+    @property
+    def failed(self) -> dict[str, Attempt]:
+        """Last attempt of each stream whose last attempt failed."""
+        last = {a.outcome.stream: a for a in self.attempts}
+        return {name: a for name, a in last.items() if a.outcome.status == "failed"}
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 1 nothing was done, 2 done in part."""
+        unplanned = set(self.failed) - self.planned
+        if self.attempts and unplanned and all(a.outcome.status == "failed" for a in self.attempts):
+            return NOTHING_DONE
+        return PARTLY_DONE if unplanned or self.problems else OK
+
+    def summary(self) -> str:
+        """Return one line that names what failed, or says that nothing did."""
+        parts = [f"{name}: {a.outcome.error}" for name, a in sorted(self.failed.items())]
+        return "; ".join((*parts, *self.problems)) or f"run of {iso(self.as_of)} complete"
+
+
+def run_pipeline(
+    settings: Settings,
+    *,
+    select: Sequence[str] = (),
+    instance: dg.DagsterInstance | None = None,
+    on_stage: StageHook | None = None,
+) -> RunReport:
+    """Run every stage once against the configured sources, at the clock's moment.
+
+    `select` names sources or streams; empty means all. Errors: TransientFailure when another
+    run holds the home; PermanentFailure when nothing is configured or the build fails.
+    """
+    streams = selected_streams(select, settings)
+    as_of = settings.clock().now()
+    with run_lock(settings):
+        stages = Stages(settings, as_of, instance=instance, on_stage=on_stage)
+        stages.extract(streams)
+        if stages.report.exit_code != NOTHING_DONE:
+            stages.finish()
+        return stages.report
+
+
+def rebuild_page(settings: Settings) -> None:
+    """Write the page again from what is built, and publish its edition. Extracts nothing."""
+    from dashboards.build import build_site
+
+    with open_warehouse(settings, "read"):
+        pass  # says what to do when nothing was ever published
+    with run_lock(settings), open_warehouse(settings, "write") as warehouse:
+        build_site(warehouse, settings, settings.clock().now())
+        warehouse.publish()
+
+
+def selected_streams(select: Sequence[str], settings: Settings) -> list[str]:
+    """Return the streams that `select` names; PermanentFailure lists the known names."""
+    known = {t.stream: t for t in CONTRACT}
+    sources = {t.source for t in CONTRACT}
+    unknown = [name for name in select if name not in known and name not in sources]
+    if unknown:
+        raise PermanentFailure(
+            f"nothing is called {', '.join(unknown)}.",
+            todo=f"use a source ({', '.join(sorted(sources))}) or a stream (stripe.invoices).",
+        )
+    chosen = [t for t in CONTRACT if not select or t.source in select or t.stream in select]
+    missing = unconfigured({t.source for t in chosen}, settings)
+    if missing:
+        lines = ", ".join(f"{source} ({variable})" for source, variable in missing.items())
+        raise PermanentFailure(
+            f"no credentials for {lines}.",
+            todo="set the variables in the environment or .env, or choose sources with --select; "
+            "`paygo doctor` checks them, `make demo` starts simulated sources.",
+        )
+    return [t.stream for t in chosen]
+
+
+def unconfigured(sources: Collection[str], settings: Settings) -> dict[str, str]:
+    """Return the first missing variable of every source that lacks one."""
+    needed = {
+        "engine": (("PAYGO_ENGINE_DSN", settings.engine_dsn),),
+        "billing": (("PAYGO_BILLING_DSN", settings.billing_dsn),),
+        "core": (("PAYGO_CORE_DSN", settings.core_dsn),),
+        "stripe": (("PAYGO_STRIPE_API_KEY", settings.stripe_api_key),),
+        "jira": (
+            ("PAYGO_JIRA_BASE_URL", settings.jira_base_url),
+            ("PAYGO_JIRA_EMAIL", settings.jira_email),
+            ("PAYGO_JIRA_API_TOKEN", settings.jira_api_token),
+        ),
+    }
+    return {
+        source: next(name for name, value in needed[source] if not value)
+        for source in sorted(sources)
+        if source in needed and not all(value for _, value in needed[source])
+    }
+
+
+class Stages:
+    """The stages of one run on one home; the caller holds the run lock."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        as_of: datetime,
+        *,
+        instance: dg.DagsterInstance | None = None,
+        on_stage: StageHook | None = None,
+    ) -> None:
+        self.settings = settings
+        self.as_of = as_of
+        self.report = RunReport(as_of)
+        self._on_stage = on_stage
+        self._given_instance = instance
+        self._made: tuple[dg.Definitions, dg.DagsterInstance] | None = None
+
+    def _dagster(self) -> tuple[dg.Definitions, dg.DagsterInstance]:
+        """Return definitions and the instance under the home, made once."""
+        if self._made is None:
+            import dagster as dg
+
+            from orchestration.defs.stages import build_definitions
+
+            instance = self._given_instance or dg.DagsterInstance.from_config(
+                str(dagster_home(self.settings))
+            )
+            self._made = (build_definitions(self.settings), instance)
+        return self._made
+
+    def runtime(self, as_ofs: Sequence[datetime] = ()) -> Runtime:
+        """Return what the Dagster run of a stage is handed."""
+        from orchestration.defs.runtime import Runtime, run_id_of
+
+        return Runtime(
+            settings=self.settings,
+            run_id=run_id_of(self.as_of),
+            as_ofs=tuple(as_ofs) or (self.as_of,),
+        )
+
+    def extract(self, streams: Collection[str]) -> None:
+        """Extract the streams, source by source; a source that fails leaves the others be."""
+        from orchestration.defs.raw import raw_key
+        from orchestration.defs.stages import EXTRACT
+
+        tables: list[RawTable] = [t for t in CONTRACT if t.stream in streams]
+        runtime = self.runtime()
+        with self.stage("extract"), open_warehouse(self.settings, "write") as warehouse:
+            runtime.open_warehouse = warehouse
+            result = self._run(EXTRACT, runtime, [raw_key(t) for t in tables])
+        self.report.attempts.extend(runtime.attempts)
+        if not result.success and not self.report.failed:
+            # A step failed before any stream could report: the run is not complete.
+            self.report.problems.append(f"extraction: {_first_error(result)}")
+
+    def replay(self, runtime: Runtime) -> None:
+        """Extract many moments in one Dagster run (a run a day costs more than its reading)."""
+        import dagster as dg
+
+        from orchestration.defs.raw import replay_assets
+        from orchestration.defs.runtime import RUNTIME
+
+        _, instance = self._dagster()
+        result = dg.materialize(
+            [replay_assets()],
+            instance=instance,
+            raise_on_error=False,
+            resources={RUNTIME: runtime},
+        )
+        self.report.attempts.extend(runtime.attempts)
+        if not result.success:
+            self.report.problems.append(f"extraction: {_first_error(result)}")
+
+    def finish(self) -> None:
+        """Build, check, alert, write the page, publish: everything after extraction."""
+        self._build()
+        runtime = self.runtime()
+        with open_warehouse(self.settings, "write") as warehouse:
+            runtime.open_warehouse = warehouse
+            for job in ("check", "alert", "page"):
+                with self.stage(job):
+                    result = self._run(job, runtime)
+                    if not result.success:
+                        self.report.problems.append(f"{job}: {_first_error(result)}")
+            with self.stage("publish"):
+                warehouse.publish()
+
+    def _build(self) -> None:
+        from orchestration.defs.stages import TRANSFORM
+
+        with self.stage("build"):
+            result = self._run(TRANSFORM, self.runtime())
+        if not result.success:
+            raise PermanentFailure(
+                f"the models could not be built: {_first_error(result)}",
+                tried="dbt build; nothing was published, readers keep the last finished state",
+                todo=f"see {self.settings.home / 'dbt' / 'target'} for dbt's log.",
+            )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Announce a stage and keep how long it took."""
+        if self._on_stage is not None:
+            self._on_stage(name)
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            taken = time.perf_counter() - started
+            self.report.seconds[name] = self.report.seconds.get(name, 0.0) + taken
+
+    def _run(
+        self, job: str, runtime: Runtime, keys: Sequence[dg.AssetKey] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        from orchestration.defs.runtime import RUNTIME
+
+        definitions, instance = self._dagster()
+        resources: Mapping[str, Any] = {RUNTIME: runtime}
+        return definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=list(keys) if keys is not None else None,
+            resources={**dict(definitions.resources or {}), **resources},
+        )
+
+
+def _first_error(result: dg.ExecuteInProcessResult) -> str:
+    """Return the innermost message of every failed step, joined."""
+    messages = []
+    for event in result.get_step_failure_events():
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        messages.append(error.message.strip() if error is not None else str(event.message))
+    return "; ".join(messages) or "Dagster gave no reason"
