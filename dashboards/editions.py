@@ -1,0 +1,187 @@
+"""Executes claims, keeps each edition of their values, and proves an edition again.
+
+An edition is named by its content: the same values, queries and sources make the same
+edition, and writing it again changes nothing. What the page looks like is not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from dashboards.claims import Claim
+from dashboards.evidence import Evidence, EvidenceBook
+from dashboards.format import canonical, number_of, readable
+from orchestration.warehouse.base import Warehouse
+
+
+@dataclass(frozen=True)
+class Result:
+    """One executed claim: raw value, exact text, evidence, and why it broke (if it did)."""
+
+    claim: Claim
+    value: object
+    value_text: str | None
+    evidence: Evidence
+    error: str = ""
+
+    @property
+    def status(self) -> str:
+        return "broken" if self.error else self.evidence.status
+
+    @property
+    def shown(self) -> str:
+        return readable(self.value, self.claim.format)
+
+    @property
+    def query_hash(self) -> str:
+        return hash_of(self.claim.sql)
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Outcome of executing the stored edition's queries again.
+
+    reproduced + differs + broken = claims. `stale` names those, among them, that rest on
+    old evidence, or whose sources were read again after the edition was made.
+    """
+
+    edition_id: str
+    claims: int
+    reproduced: int
+    differs: list[dict[str, Any]] = field(default_factory=list)
+    broken: list[dict[str, Any]] = field(default_factory=list)
+    stale: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `paygo verify --json` prints."""
+        return asdict(self)
+
+    @property
+    def holds(self) -> bool:
+        """True when every claim was reproduced exactly."""
+        return self.claims > 0 and self.reproduced == self.claims
+
+
+def hash_of(text: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def execute(warehouse: Warehouse, claims: Iterable[Claim], book: EvidenceBook) -> list[Result]:
+    """Run every claim's query; one that fails or yields no single value is broken, with why."""
+    results = []
+    for claim in claims:
+        value, error = run_query(warehouse, claim.sql)
+        evidence = book.of(claim)
+        try:
+            text = canonical(value)
+        except TypeError as problem:
+            value, text, error = None, None, str(problem)
+        results.append(Result(claim, value, text, evidence, error))
+    return results
+
+
+def run_query(warehouse: Warehouse, sql: str) -> tuple[object, str]:
+    """Return (value, "") or (None, why not). No row at all is a missing value, not an error."""
+    try:
+        table = warehouse.query(sql)
+    except Exception as problem:  # each engine has its own error types; all mean: broken
+        return None, str(problem).strip().splitlines()[0]
+    if table.num_columns != 1 or table.num_rows > 1:
+        return None, f"yields {table.num_rows} rows of {table.num_columns} columns, not one value"
+    return (table.column(0)[0].as_py() if table.num_rows else None), ""
+
+
+def store_edition(warehouse: Warehouse, results: list[Result], now: datetime) -> tuple[str, bool]:
+    """Store the results unless they are the latest edition already; returns (id, is new)."""
+    rows = [_claim_row(result) for result in results]
+    content = hashlib.sha256(json.dumps(rows, default=str, sort_keys=True).encode()).hexdigest()
+    edition_id = content[:16]
+    if latest_edition(warehouse) == edition_id:
+        return edition_id, False
+    # Claims first: an edition exists for readers only once its own row does.
+    stored = [{"edition_id": edition_id, **row} for row in rows]
+    warehouse.replace_ops("claims", stored, ("edition_id", "claim_id"))
+    horizons = [result.evidence.as_of for result in results if result.evidence.as_of]
+    naive_now = now.astimezone(UTC).replace(tzinfo=None)
+    edition = {
+        "edition_id": edition_id,
+        "as_of": max(horizons, default=naive_now),
+        "content_hash": content,
+        "created_at": naive_now,
+    }
+    warehouse.replace_ops("editions", [edition], ("edition_id",))
+    return edition_id, True
+
+
+def latest_edition(warehouse: Warehouse) -> str | None:
+    """Return the id of the edition written last; None before the first."""
+    rows = warehouse.rows(
+        "select edition_id from ops.editions order by created_at desc, as_of desc, edition_id limit 1"
+    )
+    return str(rows[0]["edition_id"]) if rows else None
+
+
+def verify(warehouse: Warehouse) -> VerifyReport:
+    """Execute every query of the stored edition again and compare the values exactly."""
+    edition_id = latest_edition(warehouse)
+    if edition_id is None:
+        return VerifyReport(edition_id="", claims=0, reproduced=0)
+    stored = warehouse.rows(
+        "select * from ops.claims where edition_id = ? order by claim_id", [edition_id]
+    )
+    horizons = _horizons(warehouse)
+    report = VerifyReport(edition_id, len(stored), 0)
+    reproduced = 0
+    for row in stored:
+        value, error = run_query(warehouse, str(row["query"]))
+        now_text = canonical(value) if not error else None
+        if error or hash_of(str(row["query"])) != row["query_hash"]:
+            why = error or "the stored query does not have the stored hash"
+            report.broken.append({"claim_id": row["claim_id"], "error": why})
+        elif now_text != row["value_text"]:
+            both = {"stored": row["value_text"], "now": now_text}
+            report.differs.append({"claim_id": row["claim_id"], **both})
+        else:
+            reproduced += 1
+        reason = _why_stale(row, horizons)
+        if reason:
+            report.stale.append({"claim_id": row["claim_id"], "reason": reason})
+    return VerifyReport(
+        edition_id, len(stored), reproduced, report.differs, report.broken, report.stale
+    )
+
+
+def _claim_row(result: Result) -> dict[str, Any]:
+    return {
+        "claim_id": result.claim.claim_id,
+        "value_text": result.value_text,
+        "value_number": number_of(result.value),
+        "unit": result.claim.unit,
+        "query": result.claim.sql,
+        "query_hash": result.query_hash,
+        "as_of": result.evidence.as_of,
+        "sources": result.evidence.sources_text,
+        "owner": result.claim.owner,
+        "status": result.status,
+    }
+
+
+def _horizons(warehouse: Warehouse) -> dict[str, str]:
+    rows = warehouse.rows("select stream, as_of from ops.stream_cursors")
+    return {row["stream"]: row["as_of"].isoformat() + "Z" for row in rows}
+
+
+def _why_stale(row: dict[str, Any], horizons: dict[str, str]) -> str:
+    if row["status"] == "stale":
+        return f"rests on evidence as of {row['as_of']:%Y-%m-%dT%H:%M:%SZ}"
+    for part in str(row["sources"] or "").split("; "):
+        stream, _, as_of = part.partition("@")
+        if stream in horizons and horizons[stream] > as_of and as_of != "never":
+            return f"{stream} was read up to {horizons[stream]}, the edition knows {as_of}"
+    return ""

@@ -1,0 +1,71 @@
+"""Finds the names that the page is made of: metrics, categories, detectors, kinds, sources.
+
+Only names are read here, never figures: those are claims.
+"""
+
+from __future__ import annotations
+
+from dashboards.claims import DETECTORS, Dimensions
+from dashboards.evidence import EvidenceBook, reporting_tables
+from orchestration.warehouse.base import Warehouse
+
+UNCLASSIFIED = "unclassified"
+
+
+def read_names(warehouse: Warehouse, book: EvidenceBook) -> Dimensions:
+    """Read the names from the reporting models that exist; an absent model has no names."""
+    tables = reporting_tables(warehouse)
+
+    def pairs(table: str, sql: str) -> list[tuple[str, ...]]:
+        if table not in tables:
+            return []
+        return [tuple(str(value) for value in row.values()) for row in warehouse.rows(sql)]
+
+    categories = pairs(
+        "rpt_ticket_categories",
+        "select category from reporting.rpt_ticket_categories order by tickets desc, category",
+    )
+    return Dimensions(
+        metric_owners={m: str(row["owner"]) for m, row in sorted(book.metrics.items())},
+        categories=_unclassified_last([row[0] for row in categories]),
+        detector_kinds=_detector_kinds(
+            pairs(
+                "rpt_drift_daily",
+                "select distinct detector, kind from reporting.rpt_drift_daily order by 1, 2",
+            )
+        ),
+        combinations=tuple(
+            row[0]
+            for row in pairs(
+                "rpt_triple_store",
+                "select distinct combination from reporting.rpt_triple_store order by 1",
+            )
+        ),
+        graph_cells=tuple(
+            (row[0], row[1])
+            for row in pairs(
+                "rpt_graph_honesty",
+                "select distinct kind, status from reporting.rpt_graph_honesty order by 1, 2",
+            )
+        ),
+        sources=tuple(sorted({str(row["source"]) for row in book.streams.values()})),
+        facts=tuple(
+            row[0]
+            for row in pairs(
+                "rpt_platform_facts",
+                "select distinct fact_id from reporting.rpt_platform_facts order by 1",
+            )
+        ),
+        has_bad_debt=bool(
+            pairs("rpt_bad_debt", "select observation_date from reporting.rpt_bad_debt limit 1")
+        ),
+    )
+
+
+def _unclassified_last(categories: list[str]) -> tuple[str, ...]:
+    return tuple(sorted(categories, key=lambda category: category == UNCLASSIFIED))
+
+
+def _detector_kinds(found: list[tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
+    """The two detectors only: the triple store and double charges have metrics of their own."""
+    return tuple((row[0], row[1]) for row in found if row[0] in DETECTORS)

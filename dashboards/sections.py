@@ -1,0 +1,202 @@
+"""View models of the page's sections: which claims stand where, and the words around them.
+
+Figures are named by claim id and never copied; words chosen by a figure (down, all,
+some) are computed here from the executed claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from dashboards import charts
+from dashboards.claims import DETECTOR_METRIC, Dimensions
+from dashboards.editions import Result
+from dashboards.evidence import EvidenceBook
+from dashboards.format import number_of, series
+from dashboards.names import UNCLASSIFIED
+
+HEADLINES: dict[str, str] = {
+    "bad_debt_accounts": "accounts flagged as bad debt",
+    "bad_debt_inconsistent_accounts": "accounts on which the stores disagree",
+    "double_charged_accounts": "accounts charged twice",
+    "uncollectible_invoices_per_day": "uncollectible invoices a day",
+    "checkout_rollbacks_per_day": "checkout rollbacks a day",
+    "engineering_tickets_per_month": "engineering tickets in thirty days",
+}
+DETECTOR_TITLES = {
+    "stripe": ("Stripe drift", "Live OPEs against Stripe subscription items"),
+    "zone_plan": ("Zone-plan drift", "Plan level in www against the engine's zone-plan OPE"),
+}
+KIND_SAID = {
+    "claim": "Statements about the system.",
+    "hypothesis": "Predictions; untested until they name a metric that can prove them wrong.",
+    "mechanism": "How things work; grounded by references to code.",
+    "pattern": "What tickets and logs show again and again.",
+    "question": "What we know that we do not know yet.",
+    "metric": "Named measurements with tracked freshness.",
+    "datasource": "Where evidence comes from.",
+    "decision": "What was agreed, and why.",
+    "risk": "What could go wrong.",
+    "workstream": "What is being changed this quarter.",
+    "observation": "What was seen once and written down.",
+    "query": "Executable questions.",
+    "signal": "Early signs watched beside the metrics.",
+}
+FLAT_PERCENT = Decimal("0.5")
+
+
+@dataclass(frozen=True)
+class Book:
+    """Everything a section may use: executed claims by id, names, and rows of status."""
+
+    results: Mapping[str, Result]
+    names: Dimensions
+    evidence: EvidenceBook
+    categories: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Mapping[str, Any]]
+
+    def number(self, claim_id: str) -> Decimal | None:
+        """Return the claim's value as a number; None when it has none."""
+        result = self.results.get(claim_id)
+        return number_of(result.value) if result else None
+
+    def points(self, claim_id: str) -> list[tuple[str, tuple[Decimal, ...]]]:
+        """Return the points of a series claim; empty when it has none."""
+        result = self.results.get(claim_id)
+        return series(result.value_text) if result and not result.error else []
+
+
+def headlines(book: Book) -> list[dict[str, Any]]:
+    """One card a headline metric that the reporting models know."""
+    cards = []
+    for metric_id, noun in HEADLINES.items():
+        row = book.evidence.metrics.get(metric_id)
+        if row is not None:
+            chart = charts.sparkline(book.points(f"metric.{metric_id}.series"))
+            trend = trend_of(book, metric_id)
+            cards.append({"row": row, "noun": noun, "chart": chart, "trend": trend})
+    return cards
+
+
+def trend_of(book: Book, metric_id: str) -> dict[str, str]:
+    """Say where a metric went and whether that is the good way."""
+    change = book.number(f"metric.{metric_id}.change")
+    first = book.number(f"metric.{metric_id}.first_mean")
+    if first is None or book.number(f"metric.{metric_id}.trend_mean") is None:
+        return {"word": "none"}
+    if change is None or abs(change) < FLAT_PERCENT:
+        return {"word": "Flat", "good": "flat"}
+    went = "up" if change > 0 else "down"
+    wanted = book.evidence.metrics[metric_id]["direction"]
+    return {"word": went.capitalize(), "good": "better" if went == wanted else "worse"}
+
+
+def tickets(book: Book) -> dict[str, Any] | None:
+    """Totals, small multiples on one scale and the heat table; None without evidence."""
+    if not book.names.categories or not book.number("tickets.total"):
+        return None
+    weekly = {c: book.points(f"tickets.{c}.weekly") for c in book.names.categories}
+    shown = {c: points for c, points in weekly.items() if c != UNCLASSIFIED}
+    highest = max((v[0] for points in shown.values() for _, v in points), default=Decimal(1))
+    weeks = sorted({key for points in weekly.values() for key, _ in points})
+    rows = []
+    for category, points in weekly.items():
+        by_week = {key: values[0] for key, values in points}
+        top = max(by_week.values(), default=Decimal(0)) or Decimal(1)
+        cells = [{"value": int(by_week.get(w, 0)), "heat": _heat(by_week.get(w), top)} for w in weeks]
+        chart = charts.weekly_bars(points, highest) if category in shown else ""
+        row = book.categories[category]
+        rows.append({"category": category, "row": row, "chart": chart, "cells": cells})
+    return {"rows": rows, "weeks": weeks, "top": [r for r in rows if r["category"] in shown][:3]}
+
+
+def _heat(value: Decimal | None, top: Decimal) -> int:
+    """Five shades, each category on its own scale; zero has none."""
+    return 0 if not value else max(1, int((value / top * 5).to_integral_value()))
+
+
+def drift(book: Book) -> list[dict[str, Any]]:
+    """One panel a detector; a stale side is named, since it opens nothing new."""
+    panels = []
+    for detector, (title, compares) in DETECTOR_TITLES.items():
+        kinds = [kind for found, kind in book.names.detector_kinds if found == detector]
+        points = book.points(f"drift.{detector}.daily")
+        row = book.evidence.metrics.get(DETECTOR_METRIC[detector])
+        panels.append(
+            {
+                "detector": detector,
+                "title": title,
+                "compares": compares,
+                "kinds": kinds,
+                "points": points,
+                "chart": charts.open_and_new(points),
+                "row": row,
+            }
+        )
+    return panels
+
+
+def bad_debt(book: Book) -> dict[str, Any] | None:
+    """Stock and flow apart; None without evidence."""
+    if not book.names.has_bad_debt:
+        return None
+    stock = book.points("bad_debt.stock_daily")
+    flow = book.points("bad_debt.flow_daily")
+    entries, exits = book.number("bad_debt.entries_total"), book.number("bad_debt.exits_total")
+    verdict = "unknown"
+    if entries is not None and exits is not None:
+        verdict = "more" if entries > exits else "fewer" if entries < exits else "as many"
+    return {
+        "stock": stock,
+        "flow": flow,
+        "stock_chart": charts.daily_line(stock),
+        "flow_chart": charts.flow_bars(flow),
+        "verdict": verdict,
+    }
+
+
+def honesty(book: Book) -> list[dict[str, Any]]:
+    """One row a node kind, the largest first, with the share of each status."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for kind, status in book.names.graph_cells:
+        count = book.number(f"graph.{kind}.{status}") or Decimal(0)
+        kinds.setdefault(kind, []).append({"status": status, "count": count})
+    rows = []
+    for kind, parts in kinds.items():
+        total = book.number(f"graph.{kind}.total") or Decimal(0)
+        for part in parts:
+            part["width"] = f"{part['count'] / total * 100:.2f}" if total else "0"
+        rows.append({"kind": kind, "said": KIND_SAID.get(kind, ""), "parts": parts, "total": total})
+    return sorted(rows, key=lambda row: (-row["total"], row["kind"]))
+
+
+def banner(book: Book) -> dict[str, Any]:
+    """Which sources failed or are old, which checks are broken, which figures have none."""
+    failed: dict[str, list[str]] = {}
+    stale: dict[str, list[str]] = {}
+    for stream, row in sorted(book.evidence.streams.items()):
+        if row["last_status"] == "failed":
+            failed.setdefault(row["source"], []).append(stream)
+        elif book.evidence._source(stream).is_stale:
+            stale.setdefault(row["source"], []).append(stream)
+    broken = [m for m, row in sorted(book.evidence.metrics.items()) if row["check_verdict"] == "broken"]
+    figures = sorted(r.claim.claim_id for r in book.results.values() if r.error)
+    shown = bool(failed or stale or broken or figures)
+    return {"failed": failed, "stale": stale, "checks": broken, "figures": figures, "shown": shown}
+
+
+def closing(book: Book) -> dict[str, str]:
+    """Choose the words of the closing line from the state; the figures stay claims."""
+    metrics = book.number("freshness.metrics") or Decimal(0)
+    fresh = book.number("freshness.fresh") or Decimal(0)
+    checks = (book.number("checks.broken") or 0) + (book.number("checks.failed") or 0)
+    claims = book.number("graph.claim.total")
+    grounded = book.number("graph.claim.grounded") or Decimal(0)
+    evidence = "fresh" if metrics and fresh == metrics else "partly" if fresh else "old"
+    debt = "unknown" if not claims else "small" if grounded * 2 > claims else "real"
+    return {"evidence": evidence, "debt": debt, "checks": "bad" if checks else "fine"}
+
+
