@@ -1,0 +1,107 @@
+-- grain: one row a live billed OPE and interval in which the Stripe item it names is absent
+{{ config(materialized='table') }}
+with opes as (
+    select * from {{ ref('int_ope__state_history') }}
+    where is_live_billed and not is_deleted
+),
+
+items as (
+    select
+        subscription_item_id,
+        subscription_id,
+        valid_from,
+        valid_to,
+        is_deleted,
+    from {{ ref('stg_stripe__subscription_items_history') }}
+),
+
+subscriptions as (
+    select
+        subscription_id,
+        valid_from,
+        valid_to,
+        is_deleted,
+    from {{ ref('stg_stripe__subscriptions_history') }}
+),
+
+-- moments at which the item or its subscription may have come or gone
+stripe_points as (
+    select
+        opes.ope_id,
+        opes.valid_from as ope_valid_from,
+        items.valid_from as state_from,
+    from opes
+    inner join items on opes.subscription_item_id = items.subscription_item_id
+    union distinct
+    select
+        opes.ope_id,
+        opes.valid_from,
+        subscriptions.valid_from,
+    from opes
+    inner join subscriptions on opes.subscription_id = subscriptions.subscription_id
+),
+
+points as (
+    select
+        ope_id,
+        valid_from as ope_valid_from,
+        valid_from as state_from,
+    from opes
+    union distinct
+    select
+        opes.ope_id,
+        opes.valid_from,
+        stripe_points.state_from,
+    from stripe_points
+    inner join opes
+        on
+            stripe_points.ope_id = opes.ope_id
+            and stripe_points.ope_valid_from = opes.valid_from
+    where
+        stripe_points.state_from > opes.valid_from
+        and stripe_points.state_from < coalesce(opes.valid_to, {{ end_of_time() }})
+),
+
+intervals as (
+    select
+        ope_id,
+        ope_valid_from,
+        state_from,
+        lead(state_from) over (
+            partition by ope_id, ope_valid_from order by state_from
+        ) as next_state_from,
+    from points
+),
+
+final as (
+    select
+        opes.ope_id,
+        opes.account_id,
+        opes.subscription_id,
+        opes.subscription_item_id,
+        opes.component,
+        opes.kind as ope_kind,
+        opes.value_now,
+        opes.updated_at as ope_updated_at,
+        intervals.state_from as valid_from,
+        coalesce(intervals.next_state_from, opes.valid_to, {{ end_of_time() }}) as valid_to,
+    from intervals
+    inner join opes
+        on
+            intervals.ope_id = opes.ope_id
+            and intervals.ope_valid_from = opes.valid_from
+    left join items
+        on
+            opes.subscription_item_id = items.subscription_item_id
+            and opes.subscription_id = items.subscription_id
+            and {{ is_valid_at('items', 'intervals.state_from') }}
+            and not items.is_deleted
+    left join subscriptions
+        on
+            opes.subscription_id = subscriptions.subscription_id
+            and {{ is_valid_at('subscriptions', 'intervals.state_from') }}
+            and not subscriptions.is_deleted
+    where items.subscription_item_id is null or subscriptions.subscription_id is null
+)
+
+select * from final

@@ -1,0 +1,74 @@
+-- grain: one row a day and zone with a verdict of the zone-plan detector, excluded ones included
+{{ config(materialized='table') }}
+with days as (
+    select * from {{ ref('int_drift__days') }}
+    where detector = 'zone_plan'
+),
+
+zone_states as (
+    select * from {{ ref('int_drift__zone_plan_states') }}
+    where would_be_kind is not null
+),
+
+merged_accounts as (
+    select * from {{ ref('int_drift__merged_accounts') }}
+),
+
+engine_accounts as (
+    select * from {{ ref('stg_engine__accounts_history') }}
+    where not is_deleted
+),
+
+zone_days as (
+    select
+        days.observation_date,
+        days.day_number,
+        days.day_end_at,
+        zone_states.*,
+    from zone_states
+    inner join days
+        on
+            zone_states.valid_from <= days.day_end_at
+            and days.day_end_at < zone_states.valid_to
+),
+
+merged_days as (
+    select distinct
+        zone_days.observation_date,
+        zone_days.zone_id,
+    from zone_days
+    inner join merged_accounts
+        on
+            zone_days.account_id = merged_accounts.account_id
+            and {{ is_valid_at('merged_accounts', 'zone_days.day_end_at') }}
+),
+
+final as (
+    select
+        'zone_plan' as detector,
+        zone_days.observation_date,
+        zone_days.day_number,
+        zone_days.zone_id as entity_id,
+        zone_days.account_id,
+        zone_days.would_be_kind as kind,
+        case
+            when engine_accounts.account_type in ('enterprise', 'msp', 'partners_pay_go', 'partner_s')
+                then 'unsupported_account_type'
+            when merged_days.zone_id is not null then 'merged_account'
+            when zone_days.is_in_flight then 'in_flight'
+            when zone_days.is_malformed then 'malformed_ope'
+        end as exclusion_reason,
+        cast(null as bigint) as amount_minor,
+        cast(null as string) as currency,
+    from zone_days
+    left join engine_accounts
+        on
+            zone_days.account_id = engine_accounts.account_id
+            and {{ is_valid_at('engine_accounts', 'zone_days.day_end_at') }}
+    left join merged_days
+        on
+            zone_days.observation_date = merged_days.observation_date
+            and zone_days.zone_id = merged_days.zone_id
+)
+
+select * from final

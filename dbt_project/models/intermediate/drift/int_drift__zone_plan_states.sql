@@ -1,0 +1,119 @@
+-- grain: one row a zone and interval between changes of the zone or of the OPEs of its plan
+{{ config(materialized='table') }}
+with zones as (
+    select
+        zone_id,
+        account_id,
+        plan_level,
+        status,
+        valid_from,
+        valid_to,
+        is_deleted,
+    from {{ ref('stg_core__zones_history') }}
+),
+
+opes as (
+    select
+        object_id as zone_id,
+        ope_id,
+        account_id,
+        value_now,
+        state,
+        updated_at,
+        valid_from,
+        valid_to,
+        is_deleted,
+    from {{ ref('int_ope__state_history') }}
+    where component = 'zone_plan' and object_type = 'zone'
+),
+
+points as (
+    select
+        zone_id,
+        valid_from as state_from,
+    from zones
+    union distinct
+    select
+        zone_id,
+        valid_from,
+    from opes
+),
+
+intervals as (
+    select
+        zone_id,
+        state_from,
+        coalesce(
+            lead(state_from) over (partition by zone_id order by state_from),
+            {{ end_of_time() }}
+        ) as state_to,
+    from points
+),
+
+-- the engine's side: the best plan among the live OPEs, and what else is going on
+engine_sides as (
+    select
+        intervals.zone_id,
+        intervals.state_from,
+        min(opes.account_id) as account_id,
+        max(case
+            when opes.state not in ('in_flight', 'pending', 'malformed')
+                then {{ plan_rank('opes.value_now') }}
+        end) as live_rank,
+        max(case
+            when opes.state in ('in_flight', 'pending') then {{ plan_rank('opes.value_now') }}
+        end) as moving_rank,
+        max(case when opes.state in ('in_flight', 'pending') then 1 else 0 end) as has_moving,
+        max(case when opes.state = 'malformed' then 1 else 0 end) as has_malformed,
+    from intervals
+    inner join opes
+        on
+            intervals.zone_id = opes.zone_id
+            and {{ is_valid_at('opes', 'intervals.state_from') }}
+    where not opes.is_deleted and opes.state <> 'cancelled'
+    group by intervals.zone_id, intervals.state_from
+),
+
+sides as (
+    select
+        intervals.zone_id,
+        intervals.state_from,
+        intervals.state_to,
+        coalesce(zones.account_id, engine_sides.account_id) as account_id,
+        case when zones.status = 'active' then {{ plan_rank('zones.plan_level') }} end as www_rank,
+        coalesce(engine_sides.live_rank, engine_sides.moving_rank) as engine_rank,
+        coalesce(engine_sides.has_moving, 0) = 1 as is_in_flight,
+        coalesce(engine_sides.has_malformed, 0) = 1
+        and engine_sides.live_rank is null as is_malformed,
+    from intervals
+    left join zones
+        on
+            intervals.zone_id = zones.zone_id
+            and {{ is_valid_at('zones', 'intervals.state_from') }}
+            and not zones.is_deleted
+    left join engine_sides
+        on
+            intervals.zone_id = engine_sides.zone_id
+            and intervals.state_from = engine_sides.state_from
+),
+
+final as (
+    select
+        zone_id,
+        account_id,
+        www_rank,
+        engine_rank,
+        is_in_flight,
+        is_malformed,
+        case
+            when www_rank > 0 and engine_rank is null then 'missing_in_engine'
+            when engine_rank > 0 and www_rank is null then 'missing_in_www'
+            when www_rank > engine_rank then 'plan_above_engine'
+            when www_rank < engine_rank then 'plan_below_engine'
+        end as would_be_kind,
+        state_from as valid_from,
+        state_to as valid_to,
+    from sides
+)
+
+select * from final

@@ -1,0 +1,26 @@
+-- grain: one row an observed UTC day
+{{ config(materialized='table') }}
+with days as (
+    select * from {{ ref('int_time__metric_days') }}
+    where metric_id = 'double_charged_accounts'
+),
+
+double_charges as (
+    select * from {{ ref('int_drift__double_charges') }}
+),
+
+-- cumulative: once charged twice, counted on every later day
+counted as (
+    select
+        days.observation_date,
+        count(*) as value,
+    from days
+    inner join double_charges on double_charges.charged_twice_at < days.day_end_at
+    group by days.observation_date
+),
+
+final as (
+    {{ metric_rows('double_charged_accounts') }}
+)
+
+select * from final

@@ -1,0 +1,38 @@
+-- grain: one row an observed UTC day
+{{ config(materialized='table') }}
+with days as (
+    select * from {{ ref('int_time__metric_days') }}
+    where metric_id = 'engineering_tickets_per_month'
+),
+
+issues as (
+    select * from {{ ref('stg_jira__issues') }}
+    where escalated_at is not null
+),
+
+escalations_by_day as (
+    select
+        {{ date_of('escalated_at') }} as escalated_on,
+        count(*) as tickets,
+    from issues
+    group by 1
+),
+
+-- the thirty complete days that end with the observed one
+counted as (
+    select
+        days.observation_date,
+        sum(escalations_by_day.tickets) as value,
+    from days
+    inner join escalations_by_day
+        on
+            escalations_by_day.escalated_on <= days.observation_date
+            and escalations_by_day.escalated_on >= {{ date_plus_days('days.observation_date', -29) }}
+    group by days.observation_date
+),
+
+final as (
+    {{ metric_rows('engineering_tickets_per_month') }}
+)
+
+select * from final

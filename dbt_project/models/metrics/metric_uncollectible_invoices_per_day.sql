@@ -1,0 +1,25 @@
+-- grain: one row an observed UTC day
+{{ config(materialized='table') }}
+with days as (
+    select * from {{ ref('int_time__metric_days') }}
+    where metric_id = 'uncollectible_invoices_per_day'
+),
+
+invoices as (
+    select * from {{ ref('stg_stripe__invoices') }}
+    where marked_uncollectible_at is not null
+),
+
+counted as (
+    select
+        {{ date_of('marked_uncollectible_at') }} as observation_date,
+        count(*) as value,
+    from invoices
+    group by 1
+),
+
+final as (
+    {{ metric_rows('uncollectible_invoices_per_day') }}
+)
+
+select * from final
