@@ -72,8 +72,6 @@ def fill(w: World, day_start: int) -> None:
     """
     rng = w.rng("write-offs")
     target = day_start + _LEAD_DAYS * DAY
-    if target >= LAST_DAY_END:
-        return
     missing = uncollectible_on(w, target) - w.planned.get(target // DAY, 0)
     pool = payers(w)
     upgrades = 0 if w.shipped(target) else (6 if target < at("2026-02-01T00:00") else 4)

@@ -131,7 +131,4 @@ def double_charged(w: World, day_end: int) -> dict[str, int]:
 
 
 def _escalated(w: World, day_end: int) -> int:
-    return sum(
-        day_end - MONTH <= escalated < day_end and deleted is None
-        for escalated, deleted in w.books.escalations
-    )
+    return sum(day_end - MONTH <= escalated < day_end for escalated in w.books.escalations)

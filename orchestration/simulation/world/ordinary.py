@@ -84,9 +84,31 @@ def purchase(w: World, account: Account, moment: int) -> None:
         estate.set_level(w, account, zone, "pro", moment)
     else:
         estate.buy(w, sub, moment, add_on(w, rng, account), "2")
-    _pay_now(w, sub, moment, "subscription_create")
+    if rng.random() < 0.06:
+        _trial(w, sub, moment)
+    else:
+        _pay_now(w, sub, moment, "subscription_create")
     estate.sync_access(w, account, moment)
     schedule_renewal(w, sub)
+
+
+def _trial(w: World, sub: Sub, moment: int) -> None:
+    """The first fortnight is free."""
+    end = moment + 14 * DAY
+    estate.sub_updated(w, sub, moment, status="trialing", trial_end=iso(end))
+    w.at(
+        end - 3 * DAY,
+        lambda t: w.event(
+            "customer.subscription.trial_will_end", "subscription", sub.row["id"], t
+        ),
+    )
+    w.at(end, lambda t: _trial_ends(w, sub, t))
+
+
+def _trial_ends(w: World, sub: Sub, moment: int) -> None:
+    if sub.row["status"] == "trialing":
+        estate.sub_updated(w, sub, moment, status="active")
+        _pay_now(w, sub, moment, "subscription_create")
 
 
 _OVER = ("canceled", "incomplete_expired", "incomplete")
@@ -214,29 +236,28 @@ def pending_checkout(w: World, account: Account, moment: int) -> None:
     sub = estate.add_sub(w, account, moment, "year", status="incomplete")
     item = estate.add_item(w, sub, moment, component, "1")
     ope = estate.add_ope(w, account, moment, component, ["1"], "PENDING:PENDING")
-    made = billing.intent(w, account, moment, billing.amount_of(item), "requires_action")
-    w.event("invoice.payment_action_required", "payment_intent", made["id"], moment)
+    bill = billing.Bill("subscription_create", "engine_checkout", billing.amount_of(item))
+    invoice = billing.issue(w, account, sub, moment, bill)
+    billing.intent(w, account, moment, bill.amount, "requires_action")
+    w.event("invoice.payment_action_required", "invoice", invoice["id"], moment)
     estate.sync_access(w, account, moment)
     success = rng.random() < 0.7
     delay = rng.randrange(300, 22 * HOUR)
-    w.at(moment + delay, lambda t: _settle(w, ope, sub, t, success))
+    w.at(moment + delay, lambda t: _settle(w, ope, sub, invoice, t, success))
 
 
-def _settle(w: World, ope: Ope, sub: Sub, moment: int, success: bool) -> None:
+def _settle(w: World, ope: Ope, sub: Sub, invoice: Row, moment: int, success: bool) -> None:
     account = ope.account
-    if sub.row["status"] != "incomplete" or ope.row["deleted_date"]:
-        if not ope.row["deleted_date"]:
-            estate.change_ope(w, ope, moment, deleted_date=iso(moment))
-            estate.sync_access(w, account, moment)
-        return
-    if success and not account.flagged:
+    if success and not account.flagged and sub.row["status"] == "incomplete":
         estate.license_ope(w, ope, sub.items[0], moment)
         estate.sub_updated(w, sub, moment, status="active")
-        _pay_now(w, sub, moment, "subscription_create")
+        billing.pay(w, account, invoice, moment)
         schedule_renewal(w, sub)
     else:
         estate.change_ope(w, ope, moment, deleted_date=iso(moment))
-        estate.sub_updated(w, sub, moment, status="incomplete_expired", ended_at=iso(moment))
+        billing.void(w, account, invoice, moment)
+        if sub.row["status"] == "incomplete":
+            estate.sub_updated(w, sub, moment, status="incomplete_expired", ended_at=iso(moment))
     estate.sync_access(w, account, moment)
 
 
@@ -301,6 +322,30 @@ def probation(w: World, account: Account, moment: int) -> None:
     )
 
 
+def close(w: World, account: Account, moment: int) -> None:
+    """The account leaves for good: its Stripe customer is deleted."""
+    if account.flagged or account.stripe["metadata"].get("lifting") or w.merged(account):
+        return
+    cancel_everything(w, account, moment)
+    account.special = True
+    w.update(account, "stripe.customers", account.stripe, moment, deleted=True)
+    w.event("customer.deleted", "customer", account.stripe["id"], moment)
+    w.update(account, "core.accounts", account.core, moment, status="closed")
+
+
+def late_edit(w: World, day_end: int) -> None:
+    """An edit of the last minutes whose transaction commits after the boundary."""
+    rng = w.rng("late")
+    for account in rng.sample(w.accounts, min(len(w.accounts), 3)):
+        key = account.account_id
+        if account.special or w.store.is_changed("engine.subs_account", key):
+            continue
+        email = f"billing.{rng.randrange(10**6)}@example.com"
+        moment = day_end - rng.randrange(2, 590)
+        w.update(account, "engine.subs_account", account.engine, moment, billing_email=email)
+        w.store.hold("engine.subs_account", key)
+
+
 def withdraw(w: World, account: Account, moment: int) -> None:
     """A checkout is given up: the open invoice is voided, the intent cancelled."""
     bill = billing.Bill("manual", "manual", 900)
@@ -322,4 +367,5 @@ _CHANGES: tuple[tuple[Change, float], ...] = (
     (refresh_card, 0.0003),
     (probation, 0.0001),
     (withdraw, 0.0002),
+    (close, 0.00005),
 )

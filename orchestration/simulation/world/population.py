@@ -9,7 +9,7 @@ from .catalogue import WITHOUT_PRICE
 from .renewal import FAILS, schedule_renewal, start_dunning
 from .state import Account, Sub, World
 from .store import Row
-from .times import DAY, START, add_months
+from .times import DAY, START, add_months, date_text
 
 TYPES = (
     ("pay_go", 9300),
@@ -54,7 +54,7 @@ def furnish(w: World, rng: random.Random, account: Account, created: int) -> Non
     elif zones and rng.random() < 0.55:
         yearly(w, rng, account, zones, _past_period(rng, 365))
     if rng.random() < 0.28:
-        monthly(w, rng, account, _past_period(rng, 28))
+        monthly(w, rng, account, _past_period(rng, 30))
     for zone in zones:
         if zone["plan_level"] == "free" and rng.random() < 0.3:
             estate.add_ope(w, account, created, "zone_plan", ["free"], "USER:signup", zone)
@@ -66,9 +66,14 @@ def furnish(w: World, rng: random.Random, account: Account, created: int) -> Non
 
 
 def _past_period(rng: random.Random, days: int) -> int:
-    """Start of a period that began up to `days` ago, never in the last minutes of a day."""
-    day = START // DAY - rng.randint(1, days)
-    return day * DAY + rng.randrange(600, DAY - 600)
+    """Start of a period that began up to `days` ago, never in the last minutes of a day.
+
+    Days after the 28th are left out: every month has the others.
+    """
+    while True:
+        day = START - rng.randint(1, days) * DAY
+        if int(date_text(day)[8:]) <= 28:
+            return day + rng.randrange(600, DAY - 600)
 
 
 def _contract(w: World, account: Account, created: int, zones: list[Row]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from . import baddebt, fixed_flows, ordinary, pipe
+from .jira import Tickets
 from .metrics import Observer, Series, flows
 from .population import populate
 from .state import World
@@ -63,7 +65,12 @@ def generate(
     work = out.with_name(out.name + ".partial")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    observer = simulate(w, work / "changes", progress or (lambda share, text: None))
+    # The world is one big graph that lives to the end: collecting garbage only costs time.
+    gc.disable()
+    try:
+        observer = simulate(w, work / "changes", progress or (lambda share, text: None))
+    finally:
+        gc.enable()
     (work / "truth.json").write_bytes(_dump(truth(w, observer)))
     (work / "world.json").write_bytes(_dump(asdict(info)))
     shutil.rmtree(out, ignore_errors=True)
@@ -99,6 +106,7 @@ def start(w: World) -> None:
 def simulate(w: World, changes: Path, progress: Progress) -> Observer:
     """Run the world to its end, writing one folder a boundary."""
     observer, deliveries = Observer(w), pipe.Pipe(w)
+    tickets = Tickets(w)
     start(w)
     folders = {moment: f"{i:03d}-{stamp(moment)}" for i, moment in enumerate(BOUNDARIES)}
     for day in range(START, NOW, DAY):
@@ -110,6 +118,8 @@ def simulate(w: World, changes: Path, progress: Progress) -> Observer:
             observer.end_of_day(end)
         if end in folders:
             fixed_flows.late_mutation(w, end)
+            ordinary.late_edit(w, end)
+            tickets.advance(end)
             w.store.flush(changes / folders[end])
         progress((end - START) / (NOW - START), iso(end)[:10])
     return observer

@@ -95,8 +95,8 @@ class Books:
     green_zone: list[str] = field(default_factory=list)
     lags: dict[str, list[int]] = field(default_factory=dict)
     """Microseconds from receipt to delivery, by day of delivery."""
-    escalations: list[tuple[int, int | None]] = field(default_factory=list)
-    """(escalated at, deleted at) of each ticket."""
+    escalations: list[int] = field(default_factory=list)
+    """When each ticket that is not deleted was escalated."""
     tickets: dict[str, str] = field(default_factory=dict)
     consolidated: list[tuple[str, str, list[str]]] = field(default_factory=list)
     """(invoice, account, originals) of each consolidated invoice."""
