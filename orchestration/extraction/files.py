@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 
 from orchestration.errors import PaygoError
@@ -12,15 +10,12 @@ from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import RawTable, table
 from orchestration.warehouse.raw import contract_fingerprint
 
-GRAPH = Path(__file__).resolve().parents[1] / "knowledge" / "graph"
-
-
 def extract_knowledge(run: Extraction) -> list[StreamOutcome]:
     """Compile the authored graph and land nodes and edges whole."""
     from orchestration.knowledge.compile import compile_graph
 
-    nodes, edges = compile_graph(GRAPH)
-    data = {"knowledge.nodes": nodes, "knowledge.edges": edges}
+    graph = compile_graph()
+    data = {"knowledge.nodes": graph.nodes, "knowledge.edges": graph.edges}
     return [_land_whole(run, t, data[t.stream]) for t in run.tables]
 
 

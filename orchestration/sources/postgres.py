@@ -181,7 +181,7 @@ class PostgresSource:
         since: datetime | None = None,
         keys: Sequence[str] | None = None,
     ) -> Iterator[Records]:
-        """Yield batches with `_key_hash`: all rows, those updated at or after `since`, or by key."""
+        """Yield batches with `_key_hash`: all rows, those updated since a moment, or by key."""
         types = self._types[table.source_relation]
         if keys is None:
             yield from self._batches(table, sql.rows_query(table, types, since=since))

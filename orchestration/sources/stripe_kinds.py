@@ -17,8 +17,9 @@ from orchestration.sources.stripe import Object, StripeSource
 Exploded = dict[str, list[Object]]
 """Objects by stream name."""
 
-# Parts that an object need not have: metadata keys, and the details of one payment method type.
-_CONDITIONAL = ("metadata", "card")
+# Parts that an object need not have: metadata keys, the details of one payment method type,
+# the quantity of a metered item.
+_CONDITIONAL = ("metadata", "card", "quantity")
 
 
 @dataclass(frozen=True)

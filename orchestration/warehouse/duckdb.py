@@ -122,7 +122,7 @@ class DuckDbWarehouse:
         for table_name, column_name, data_type in self.execute(
             "select table_name, column_name, data_type from information_schema.columns "
             "where table_schema = 'raw'"
-        ).fetchall():
+        ):
             found.setdefault(table_name, {})[column_name] = data_type.lower()
         for table in CONTRACT:
             have = found[table.raw_name]
@@ -149,18 +149,21 @@ class DuckDbWarehouse:
     ) -> None:
         self.close()
 
-    def execute(self, sql: str, params: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
-        """Run one statement; errors of the engine become ours."""
+    def execute(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement to its end and return its rows; engine errors become ours."""
+        return list(self._run(sql, params).fetchall())
+
+    def _run(self, sql: str, params: Sequence[object]) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(sql, list(params))
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise translated(error, self._path) from error
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
-        return self.execute(sql, params).to_arrow_table()
+        return self._run(sql, params).to_arrow_table()
 
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
-        found = self.execute(sql, params)
+        found = self._run(sql, params)
         names = [d[0] for d in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -205,7 +208,7 @@ class DuckDbWarehouse:
 
     def loaded(self, stream: str, as_of: datetime) -> LoadResult | None:
         load = ledger.load_id(contract_of(stream), as_of)
-        if self.execute(ledger.SELECT_LOAD, [load]).fetchone():
+        if self.execute(ledger.SELECT_LOAD, [load]):
             return LoadResult(load, "already_loaded")
         standing = self.cursor(stream)
         if standing is not None and standing.as_of >= as_of:
@@ -213,10 +216,8 @@ class DuckDbWarehouse:
         return None
 
     def cursor(self, stream: str) -> StreamCursor | None:
-        found = self.execute(ledger.SELECT_CURSOR, [stream]).fetchone()
-        if found is None:
-            return None
-        return ledger.stored_cursor(stream, *found)
+        found = self.execute(ledger.SELECT_CURSOR, [stream])
+        return ledger.stored_cursor(stream, *found[0]) if found else None
 
     def append_ops(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         self._insert_ops(table, list(rows), None)

@@ -101,10 +101,8 @@ class DuckDbStagedLoad:
             )
         self._sealed = True
 
-    def _one(self, sql: str) -> tuple[Any, ...]:
-        found = self._db.execute(sql).fetchone()
-        assert found is not None
-        return tuple(found)
+    def _one(self, sql: str, params: Sequence[object] = ()) -> tuple[Any, ...]:
+        return self._db.execute(sql, params)[0]
 
     def _live(self, only: str = "") -> str:
         """Select of the live keys; `only` is a condition on the raw table that limits the scan."""
@@ -140,7 +138,7 @@ class DuckDbStagedLoad:
             found = self._db.execute(
                 f"select key from ({self._live()}) where key not in (select key from known) "
                 f"and key not in (select {self._key} from {self._stage}) order by key"
-            ).fetchall()
+            )
         finally:
             self._db.unregister("known")
         return [row[0] for row in found]
@@ -151,7 +149,7 @@ class DuckDbStagedLoad:
             found = self._db.execute(
                 f"select key from known where key not in ({self._live()}) "
                 f"and key not in (select {self._key} from {self._stage}) order by key"
-            ).fetchall()
+            )
         finally:
             self._db.unregister("known")
         return [row[0] for row in found]
@@ -231,7 +229,7 @@ class DuckDbStagedLoad:
         """Append a version of every staged row that is new, changed, or back after a deletion."""
         columns = ", ".join(quoted(c.name) for c in self._table.landed_columns)
         meta = ", ".join(quoted(c.name) for c in META_COLUMNS)
-        count = self._db.execute(
+        count = self._one(
             f"""
             insert into {self._raw} ({columns}, {meta})
             with incoming as (
@@ -252,14 +250,14 @@ class DuckDbStagedLoad:
             where latest_key is null or latest_deleted or latest_hash <> new_hash
             """,
             [at, load],
-        ).fetchone()
-        return int(count[0]) if count else 0
+        )
+        return int(count[0])
 
     def _insert_tombstones(self, at: object, load: str) -> int:
         """A tombstone repeats the last known values, so that a deletion can be explained."""
         columns = ", ".join(quoted(c.name) for c in self._table.landed_columns)
         meta = ", ".join(quoted(c.name) for c in META_COLUMNS)
-        count = self._db.execute(
+        count = self._one(
             f"""
             insert into {self._raw} ({columns}, {meta})
             with latest as (
@@ -273,19 +271,16 @@ class DuckDbStagedLoad:
             select {columns}, ?::timestamp, ?, _row_hash, true from latest where not _is_deleted
             """,
             [at, load],
-        ).fetchone()
-        return int(count[0]) if count else 0
+        )
+        return int(count[0])
 
     def _content_hash(self, load: str, rows: int) -> str:
         """Hash of what this load appended, independent of order; of nothing: the empty text's."""
         if rows == 0:
             return "0"
         text = f"{self._key} || '|' || _row_hash || '|' || _is_deleted::varchar"
-        found = self._db.execute(
-            f"select bit_xor(md5_number({text}))::varchar from {self._raw} where _load_id = ?",
-            [load],
-        ).fetchone()
-        return str(found[0]) if found else "0"
+        sql = f"select bit_xor(md5_number({text}))::varchar from {self._raw} where _load_id = ?"
+        return str(self._one(sql, [load])[0])
 
     def _quarantine_rows(self, load: str) -> list[dict[str, Any]]:
         stream, at = self._request.stream, ledger.naive_utc(self._request.as_of)
