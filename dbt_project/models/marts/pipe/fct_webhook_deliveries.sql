@@ -29,7 +29,8 @@ select
     deliveries.attempt,
     deliveries.outcome,
     coalesce(deliveries.outcome = 'delivered', false) as is_delivered,
-    coalesce(repeated.delivery_number > 1, false) as is_duplicate,
+    coalesce(deliveries.outcome = 'duplicate' or repeated.delivery_number > 1, false)
+        as is_duplicate,
     deliveries.handler is null as is_unhandled,
     deliveries.handler is not null and handlers.handler is null as is_unknown_handler,
     coalesce(handlers.is_decision_leak, false) as is_decision_leak,
