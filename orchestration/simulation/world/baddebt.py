@@ -76,7 +76,9 @@ def pay_debt(w: World, account: Account, moment: int) -> None:
     """The debt is paid, through one consolidated invoice when there are several."""
     owed = [d for d in account.debts if d["status"] == "uncollectible"]
     if len(owed) > 1:
-        billing.pay(w, account, consolidate(w, account, owed, moment), moment + 60)
+        invoice = consolidate(w, account, owed, moment)
+        invoice["metadata"]["bad_debt_paid"] = invoice["metadata"]["bad_debt_amount"]
+        billing.pay(w, account, invoice, moment + 60)
     else:
         for invoice in owed:
             billing.pay(w, account, invoice, moment)

@@ -179,6 +179,7 @@ def late_mutation(w: World, day_end: int) -> None:
         "updated_at": iso_micro(finished),
     }
     w.store.append_late("engine.subs_mutations", row)
+    w.ledger.note("late_commit", row["mutation_id"], "subs_mutations", finished // 1_000_000, None)
 
 
 def attempt(w: World, account: Account, moment: int, failed: bool) -> None:
@@ -247,6 +248,7 @@ def _green(w: World, account: Account, moment: int, variant: int) -> None:
     w.store.append("engine.payment_attempts", row)
     if variant < 0:
         w.books.green_zone.append(date_text(moment))
+        w.ledger.note("green_zone", row["attempt_id"], "written_before_confirm", moment, None)
 
 
 def _written(w: World, account: Account, moment: int) -> str:

@@ -44,12 +44,20 @@ class Ledger:
     def __init__(self) -> None:
         self.planted: list[Planted] = []
         self.spells: list[Spell] = []
+        self.noted: list[Planted] = []
+        """Single faults that no daily evaluation looks at: listed as they were made."""
         self._running: dict[tuple[str, str, str], Spell] = {}
 
     def plant(self, detector: str, entity: str, kind: str, began: int) -> Planted:
         """Record a fault made at `began`."""
         fault = Planted(detector, entity, kind, began)
         self.planted.append(fault)
+        return fault
+
+    def note(self, detector: str, entity: str, kind: str, began: int, ended: int | None) -> Planted:
+        """Record a fault that shows by itself from the end of its day on."""
+        fault = Planted(detector, entity, kind, began, ended)
+        self.noted.append(fault)
         return fault
 
     def observe(self, detector: str, day_end: int, findings: list[Finding]) -> None:
@@ -116,6 +124,25 @@ class Ledger:
                     "began": iso(cause.began if cause else spell.days[0][0] - DAY),
                     "detectable_from": iso(shown[0]),
                     "ended": iso_or_none(last + DAY if last < LAST_DAY_END else None),
+                }
+            )
+        return found
+
+    def single_faults(self) -> list[dict[str, Any]]:
+        """The noted faults in the truth's form; one over before a day ended shows nowhere."""
+        found = []
+        for fault in self.noted:
+            shown = (fault.began // DAY + 1) * DAY
+            over = None if fault.ended is None else -(-fault.ended // DAY) * DAY
+            visible = shown <= LAST_DAY_END and (over is None or over > shown)
+            found.append(
+                {
+                    "detector": fault.detector,
+                    "entity_id": fault.entity_id,
+                    "kind": fault.kind,
+                    "began": iso(fault.began),
+                    "detectable_from": iso(shown) if visible else None,
+                    "ended": None if over is None or over > LAST_DAY_END else iso(over),
                 }
             )
         return found

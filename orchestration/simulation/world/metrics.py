@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 
 from .evaluate import DETECTORS, stuck_in_lifting
 from .ledger import Finding
@@ -27,6 +28,7 @@ class Observer:
         self.series: Series = {}
         self._showing: dict[str, dict[str, Account]] = {name: {} for name in DETECTORS}
         self._flagged: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def end_of_day(self, day_end: int) -> None:
         """Run every detector over the accounts that changed or showed something before."""
@@ -49,7 +51,22 @@ class Observer:
             if in_window:
                 self._set(_DRIFT_METRICS[name], day, open_accounts)
         self.w.marked = {}
+        self._simple_detectors(day_end)
         self._stocks(day, day_end, in_window)
+
+    def _simple_detectors(self, day_end: int) -> None:
+        """Faults that need no account: charged twice, stuck in lifting, never paid."""
+        shown = {
+            "double_charge": [(a, "double_charged") for a in double_charged(self.w, day_end)],
+            "lifting": [(c, "stuck_in_lifting") for c in stuck_in_lifting(self.w, day_end)],
+            "zero_payment": [
+                (s, "zero_payment_subscription") for s in zero_payment(self.w, day_end)
+            ],
+        }
+        for name, entities in shown.items():
+            findings: list[Finding] = [(entity, kind, None) for entity, kind in entities]
+            self.w.ledger.observe(name, day_end, findings)
+            self._counts[name] = len(entities)
 
     def _set(self, metric: str, day: str, value: int | float) -> None:
         self.series.setdefault(metric, {})[day] = value
@@ -67,21 +84,23 @@ class Observer:
         self._set("bad_debt_entries_per_day", day, len(flagged - before))
         known = self.w.store.tables["engine.subs_account"]
         self._set("bad_debt_exits_per_day", day, sum(a in known for a in before - flagged))
-        self._set("stuck_in_lifting_accounts", day, len(stuck_in_lifting(self.w, day_end)))
+        self._set("stuck_in_lifting_accounts", day, self._counts["lifting"])
         self._set("stuck_events", day, len(self.w.store.tables["engine.subs_stuck_events"]))
-        self._set("zero_payment_subscriptions_per_month", day, _zero_payment(self.w, day_end))
+        self._set("zero_payment_subscriptions_per_month", day, self._counts["zero_payment"])
 
 
-def _zero_payment(w: World, day_end: int) -> int:
+def zero_payment(w: World, day_end: int) -> list[str]:
+    """Active subscriptions priced above zero, 7 to 30 days old, without a paid invoice."""
     oldest, youngest = iso(day_end - MONTH), iso(day_end - 7 * DAY)
-    count = 0
+    found = []
     for sub in w.subs.values():
         row = sub.row
         if row["status"] != "active" or not oldest <= row["created"] <= youngest:
             continue
-        priced = any(float(i.row["unit_amount_decimal"]) > 0 for i in sub.items)
-        count += priced and w.books.paying_subs.get(row["id"], day_end) >= day_end
-    return count
+        priced = any(Decimal(i.row["unit_amount_decimal"]) > 0 for i in sub.items)
+        if priced and w.books.paying_subs.get(row["id"], day_end) >= day_end:
+            found.append(row["id"])
+    return found
 
 
 def flows(w: World) -> Series:

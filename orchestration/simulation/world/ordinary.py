@@ -98,9 +98,7 @@ def _trial(w: World, sub: Sub, moment: int) -> None:
     estate.sub_updated(w, sub, moment, status="trialing", trial_end=iso(end))
     w.at(
         end - 3 * DAY,
-        lambda t: w.event(
-            "customer.subscription.trial_will_end", "subscription", sub.row["id"], t
-        ),
+        lambda t: w.event("customer.subscription.trial_will_end", "subscription", sub.row["id"], t),
     )
     w.at(end, lambda t: _trial_ends(w, sub, t))
 

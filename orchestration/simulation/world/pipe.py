@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from typing import Any
 
 from .catalogue import read_seed
 from .state import World
-from .times import DAY, HOUR, START, at, date_text, iso, iso_micro
+from .times import DAY, FIRST_BOUNDARY, HOUR, START, at, date_text, iso, iso_micro
 
 _PER_ACCOUNT = 0.018
 _FEWEST = 40
@@ -91,7 +92,7 @@ class Pipe:
         outcome: str,
     ) -> None:
         updated = received if delivered is None else delivered
-        row = {
+        row: dict[str, Any] = {
             "delivery_id": self.w.ids.new("dlv"),
             "event_id": event_id,
             "event_type": kind,
@@ -103,11 +104,13 @@ class Pipe:
             "updated_at": iso_micro(updated),
         }
         self._insert(row, updated)
+        if outcome != "delivered" and received >= FIRST_BOUNDARY * 1_000_000:
+            self.w.ledger.note("delivery", row["delivery_id"], outcome, received // 1_000_000, None)
         if delivered is not None and outcome == "delivered":
             day = date_text(delivered // 1_000_000)
             self.w.books.lags.setdefault(day, []).append(delivered - received)
 
-    def _insert(self, row: dict[str, object], updated: int) -> None:
+    def _insert(self, row: dict[str, Any], updated: int) -> None:
         """Rows of the last minutes of a day may commit after midnight."""
         late = updated // 1_000_000 % DAY
         if late > DAY - 590 and self.w.rng("late").random() < 0.3:
@@ -145,4 +148,5 @@ def _stick(w: World, moment: int) -> None:
     w.store.put("engine.subs_stuck_events", row)
     stays = rng.randrange(HOUR, 6 * DAY) if rng.random() < 0.9 else 20 * DAY
     key = row["stuck_event_id"]
+    w.ledger.note("stuck_event", key, handler["handler"], moment, moment + stays)
     w.at(moment + stays, lambda _: w.store.delete("engine.subs_stuck_events", key))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from . import baddebt, fixed_flows, ordinary, pipe
+from . import baddebt, faults, fixed_flows, ordinary, pipe
 from .jira import Tickets
 from .metrics import Observer, Series, flows
 from .population import populate
@@ -95,6 +95,7 @@ def _dump(document: object) -> bytes:
 
 def start(w: World) -> None:
     """Everything that exists, or is already sure to happen, when the world starts."""
+    faults.plant(w)
     populate(w, w.size - ordinary.arrivals(w) - len(w.accounts))
     baddebt.start_stock(w)
     ordinary.plan_arrivals(w, LAST_DAY_END)
@@ -150,7 +151,7 @@ def truth(w: World, observer: Observer) -> dict[str, object]:
             name: "stale" if stale and name not in FRESH_WITHOUT_STRIPE else "fresh"
             for name in metrics
         },
-        "discrepancies": w.ledger.discrepancies(),
+        "discrepancies": w.ledger.discrepancies() + w.ledger.single_faults(),
         "exclusions": w.ledger.exclusions(),
         "tickets": w.books.tickets,
     }

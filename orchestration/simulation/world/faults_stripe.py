@@ -1,0 +1,305 @@
+"""Planted drift between live OPEs and Stripe subscription items, and its look-alikes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import estate
+from .lifecycles import (
+    ALWAYS,
+    LIVES,
+    SUSPENDED,
+    Fault,
+    copies,
+    live,
+    live_between,
+    plan_merge,
+    second_row,
+    set_type,
+    set_workflow,
+    special,
+    suspend,
+)
+from .renewal import schedule_renewal
+from .state import Account, Item, Ope, Sub, World
+from .times import DAY, HOUR, at, iso
+
+Maker = Callable[[World, Account, int], tuple[Fault, Ope]]
+_ADD_ONS = ("load_balancing_origins", "seats", "rate_limiting_rules", "custom_hostnames")
+_FAR = at("2025-06-01T08:00")
+_STATUSES = ("unpaid", "paused", "canceled")
+
+
+def base(w: World, account: Account, interval: str = "year", start: int | None = None) -> Sub:
+    """A paid-up subscription of a zone plan and an add-on, renewed far from the window."""
+    rng = w.rng("faults")
+    begin = start or _FAR + rng.randrange(0, 150) * DAY + rng.randrange(HOUR, 20 * HOUR)
+    sub = estate.add_sub(w, account, begin, interval, period_start=begin)
+    zone = estate.add_zone(w, account, begin, "pro")
+    estate.buy(w, sub, begin, "zone_plan", "pro", zone)
+    estate.buy(w, sub, begin, rng.choice(_ADD_ONS), str(rng.randint(2, 9)))
+    estate.sync_access(w, account, begin)
+    schedule_renewal(w, sub)
+    return sub
+
+
+def _add_on(sub: Sub) -> tuple[Item, Ope]:
+    item = sub.items[-1]
+    assert item.ope is not None
+    return item, item.ope
+
+
+def missing(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
+    """The OPE's item is taken off the subscription in Stripe."""
+    item, ope = _add_on(base(w, account))
+    sub = item.sub
+
+    def mend(moment: int) -> None:
+        again = estate.add_item(w, sub, moment, item.component, ope.row["value_phases"][0])
+        estate.license_ope(w, ope, again, moment)
+        estate.sub_updated(w, sub, moment)
+
+    def make(moment: int) -> None:
+        assert ope.item is not None
+        estate.remove_item(w, ope.item, moment)
+
+    fault = Fault("stripe", "missing_in_stripe", account, lambda: ope.row["ope_id"], make, mend)
+    return fault, ope
+
+
+def orphan(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
+    """An item lives whose OPE is soft-deleted (even variants), or that no OPE ever named."""
+    sub = base(w, account)
+    item, ope = _add_on(sub)
+    made: list[Item] = []
+
+    def make(moment: int) -> None:
+        if variant % 2 == 0:
+            estate.change_ope(w, ope, moment, deleted_date=iso(moment))
+            estate.sync_access(w, account, moment)
+        else:
+            made.append(estate.add_item(w, sub, moment, "waiting_rooms", "1"))
+            estate.sub_updated(w, sub, moment)
+
+    def mend(moment: int) -> None:
+        if variant % 2 == 0:
+            estate.change_ope(w, ope, moment, deleted_date=None)
+            estate.sync_access(w, account, moment)
+        else:
+            estate.remove_item(w, made.pop(), moment)
+
+    def entity() -> str:
+        return str((made[-1] if made else item).row["id"])
+
+    return Fault("stripe", "orphan_in_stripe", account, entity, make, mend), ope
+
+
+def status(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
+    """The subscription is over in Stripe, the engine still has it as billed."""
+    sub = base(w, account)
+    extra, ope = _add_on(sub)
+    estate.change_ope(w, ope, sub.period_start, deleted_date=iso(sub.period_start))
+    estate.remove_item(w, extra, sub.period_start)
+    estate.sync_access(w, account, sub.period_start)
+    plan = sub.items[0]
+    assert plan.ope is not None
+    now = _STATUSES[variant % 3]
+
+    def make(moment: int) -> None:
+        ended = iso(moment) if now == "canceled" else None
+        estate.sub_updated(w, sub, moment, status=now, canceled_at=ended, ended_at=ended)
+        estate.sync_access(w, account, moment)
+
+    def mend(moment: int) -> None:
+        if now == "canceled":
+            assert plan.ope is not None and plan.ope.zone is not None
+            estate.change_ope(w, plan.ope, moment, deleted_date=iso(moment))
+            estate.set_level(w, account, plan.ope.zone, "free", moment)
+        else:
+            estate.sub_updated(w, sub, moment, status="active")
+        estate.sync_access(w, account, moment)
+
+    fault = Fault("stripe", "status_mismatch", account, lambda: plan.row["id"], make, mend)
+    return fault, plan.ope
+
+
+def price(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
+    """The item has another price than the catalogue's."""
+    item, ope = _add_on(base(w, account))
+
+    def make(moment: int) -> None:
+        amount = item.row["unit_amount"]
+        if variant % 3 != 2:
+            amount = amount - 100 * (1 + variant % 4)
+        changes = {
+            "price_id": w.ids.new("price"),
+            "unit_amount": amount,
+            "unit_amount_decimal": str(amount),
+        }
+        w.update(account, "stripe.subscription_items", item.row, moment, **changes)
+        estate.sub_updated(w, item.sub, moment)
+
+    def mend(moment: int) -> None:
+        estate.reprice(w, item, moment, item.component, ope.row["value_phases"][0])
+
+    fault = Fault("stripe", "price_mismatch", account, lambda: item.row["id"], make, mend)
+    return fault, ope
+
+
+def quantity(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
+    """The item bills another number than the OPE has."""
+    item, ope = _add_on(base(w, account))
+    granted = ope.row["component"]
+    estate.add_ope(w, account, item.sub.period_start, granted, ["1"], "ADMIN:goodwill")
+
+    def make(moment: int) -> None:
+        wrong = item.row["quantity"] + 1 + variant % 3
+        w.update(account, "stripe.subscription_items", item.row, moment, quantity=wrong)
+        estate.sub_updated(w, item.sub, moment)
+
+    def mend(moment: int) -> None:
+        estate.reprice(w, item, moment, item.component, ope.row["value_phases"][0])
+
+    fault = Fault("stripe", "quantity_mismatch", account, lambda: item.row["id"], make, mend)
+    return fault, ope
+
+
+_KINDS: tuple[tuple[Maker, str], ...] = (
+    (missing, "merged"),
+    (orphan, "type"),
+    (status, "second_row"),
+    (price, "near"),
+    (quantity, "in_flight"),
+)
+
+
+def plant(w: World) -> None:
+    """All Stripe drift of the world."""
+    for _ in range(copies(w)):
+        for maker, how in _KINDS:
+            for index, windows in enumerate(LIVES):
+                # A cancelled subscription or an unnamed item does not come back.
+                again = len(windows) > 1
+                fault, _ = maker(w, special(w), 0 if again else index)
+                live(w, fault, windows)
+            _suspended(w, maker, how)
+            _look_alikes(w, maker)
+    _in_flight(w)
+    _never_drift(w)
+
+
+def _suspended(w: World, maker: Maker, how: str) -> None:
+    if how == "near":
+        _near_renewals(w)
+        return
+    fault, ope = maker(w, special(w), 0)
+    live(w, fault, SUSPENDED)
+    suspend(w, fault, how, ope)
+
+
+def _near_renewals(w: World) -> None:
+    """Monthly items with a wrong price: excluded in the three days before each renewal."""
+    for day in ("2025-12-10", "2025-12-18"):
+        account = special(w)
+        start = at(f"{day}T11:30")
+        sub = estate.add_sub(w, account, start - 90 * DAY, "month", period_start=start)
+        ope = estate.buy(w, sub, start, "seats", "3")
+        estate.sync_access(w, account, start)
+        schedule_renewal(w, sub)
+        item = sub.items[0]
+
+        def make(moment: int, item: Item = item, account: Account = account) -> None:
+            wrong = {"unit_amount": 777, "unit_amount_decimal": "777"}
+            w.update(account, "stripe.subscription_items", item.row, moment, **wrong)
+            estate.sub_updated(w, item.sub, moment)
+
+        def mend(moment: int, item: Item = item, ope: Ope = ope) -> None:
+            estate.reprice(w, item, moment, item.component, ope.row["value_phases"][0])
+
+        entity = item.row["id"]
+        fault = Fault(
+            "stripe",
+            "price_mismatch",
+            account,
+            lambda e=entity: e,
+            make,
+            mend,  # type: ignore[misc]
+        )
+        live(w, fault, SUSPENDED)
+
+
+def _look_alikes(w: World, maker: Maker) -> None:
+    """The same thing on accounts that no verdict is due for."""
+    fault, _ = maker(w, special(w, "msp"), 0)
+    live(w, fault, ALWAYS)
+    merged = special(w)
+    fault, _ = maker(w, merged, 0)
+    live(w, fault, ALWAYS)
+    plan_merge(w, merged, at("2026-01-10T10:00"))
+    if maker is not missing:
+        return
+    account = special(w, "startup")
+    typed_at = at("2025-12-25T09:00")
+    w.at(typed_at, lambda t: set_type(w, account, t, "partners_pay_go", True))
+    fault, _ = maker(w, account, 0)
+    live(w, fault, ALWAYS)
+    twice = special(w)
+    fault, _ = maker(w, twice, 0)
+    live(w, fault, ALWAYS)
+    w.at(at("2026-01-11T10:00"), lambda t: second_row(w, twice, t))
+
+
+def _in_flight(w: World) -> None:
+    """A wrong quantity that a running workflow may explain; a price just before renewal."""
+    fault, ope = quantity(w, special(w), 0)
+    start = at("2026-03-04T09:00")
+    w.at(start, lambda t: set_workflow(w, ope, t, True))
+    live_between(w, fault, start + 60, start + 3 * DAY)
+    w.at(start + 3 * DAY + 60, lambda t: set_workflow(w, ope, t, False))
+    for day in (3, 10, 17):
+        account = special(w)
+        end = at(f"2026-03-{day:02d}T10:00")
+        sub = base(w, account, "year", end - 365 * DAY)
+        sub.period_end = end
+        for item in sub.items:
+            item.row["current_period_end"] = iso(end)
+        schedule_renewal(w, sub)
+        item, ope = _add_on(sub)
+        _price_between(w, account, item, ope, end - 2 * DAY, end - 20 * HOUR)
+
+
+def _price_between(w: World, account: Account, item: Item, ope: Ope, start: int, end: int) -> None:
+    def make(moment: int) -> None:
+        wrong = {"unit_amount": 333, "unit_amount_decimal": "333"}
+        w.update(account, "stripe.subscription_items", item.row, moment, **wrong)
+        estate.sub_updated(w, item.sub, moment)
+
+    def mend(moment: int) -> None:
+        estate.reprice(w, item, moment, item.component, ope.row["value_phases"][0])
+
+    fault = Fault("stripe", "price_mismatch", account, lambda: item.row["id"], make, mend)
+    live_between(w, fault, start, end)
+
+
+def _never_drift(w: World) -> None:
+    """Items that look wrong and are not: collected debt, contracts, no price to expect."""
+    for index in range(5):
+        account = special(w)
+        sub = base(w, account)
+        debt = estate.add_item(w, sub, sub.period_start, "waiting_rooms", "1")
+        debt.row["metadata"] = {"bad_debt_item": "true"}
+        debt.row["unit_amount"], debt.row["unit_amount_decimal"] = 4200, "4200"
+        contract = special(w, "ad_hoc_contract")
+        sub = base(w, contract)
+        estate.add_item(w, sub, sub.period_start, "waiting_rooms", "1")
+        unpriced = special(w, currency="gbp")
+        sub = base(w, unpriced)
+        item_ope = estate.buy(w, sub, sub.period_start, "static_addresses", "2")
+        assert item_ope.item is not None
+        item_ope.item.row["unit_amount"] = 1234 + index
+        item_ope.item.row["unit_amount_decimal"] = str(1234 + index)
+        estate.sync_access(w, unpriced, sub.period_start)
+        waiting = special(w)
+        plan = base(w, waiting).items[0].ope
+        assert plan is not None
+        plan.row["value_phases"] = ["pro", "biz"]
