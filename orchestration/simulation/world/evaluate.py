@@ -28,7 +28,8 @@ def _account_reason(w: World, account: Account, kind: str | None) -> str | None:
 
 def stripe_type(account: Account) -> str | None:
     """Account type by the rule that lets Stripe's metadata win."""
-    return account.stripe["metadata"].get("account_type") or account.engine["account_type"]
+    kind: str | None = account.stripe["metadata"].get("account_type")
+    return kind or account.engine["account_type"]
 
 
 def _near(period_end: str, day_end: int) -> bool:

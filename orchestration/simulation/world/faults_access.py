@@ -8,12 +8,12 @@ from . import baddebt, estate
 from .faults_stripe import base
 from .lifecycles import (
     ALWAYS,
-    LIVES,
     SUSPENDED,
     Fault,
     Window,
     copies,
     live,
+    lives,
     plan_merge,
     set_workflow,
     special,
@@ -88,7 +88,7 @@ def plant(w: World) -> None:
     """All entitlement drift of the world."""
     for _ in range(copies(w)):
         for maker, how in _KINDS:
-            for index, life in enumerate(LIVES):
+            for index, life in lives(w):
                 windows = life if maker is not_granted else _until_delivery(w, life)
                 if windows:
                     live(w, maker(w, special(w), index), windows)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from . import baddebt, billing, estate
 from .lifecycles import (
-    LIVES,
+    SMALL_WORLD,
     SUSPENDED,
     Fault,
     copies,
     live,
+    lives,
     moment_of,
-    plan_merge,
     special,
     suspend,
 )
@@ -52,7 +52,7 @@ def plant_triple_store(w: World) -> None:
     """Every combination that disagrees, some lifted in between, some merged."""
     for _ in range(copies(w)):
         for number, combination in enumerate(COMBINATIONS):
-            for index, windows in enumerate(LIVES):
+            for index, windows in lives(w):
                 right = "111" if combination.count("1") == 2 and index % 3 == 1 else "000"
                 live(w, inconsistent(w, special(w), combination, right), windows)
             fault = inconsistent(w, special(w), combination, "000")
@@ -107,7 +107,7 @@ def _owe(w: World, account: Account, moment: int, marked: int) -> None:
 def plant_lifting(w: World) -> None:
     """Accounts in lifting for more than 24 hours: the unflag never came, or came late."""
     for _ in range(copies(w)):
-        for windows in LIVES:
+        for _, windows in lives(w):
             account = special(w)
             _set_parts(w, account, START - 40 * DAY, "111")
             for began, ended in windows:
@@ -170,8 +170,9 @@ def _double(w: World, consolidated: int, again: int | None) -> None:
 def plant_zero_payments(w: World) -> None:
     """Active subscriptions priced above zero that nobody has paid a week after they began."""
     for _ in range(copies(w)):
-        for index, day in enumerate(range(28)):
-            start = at("2026-01-20T00:00") + day * 2 * DAY + w.rng("zero").randrange(HOUR, DAY)
+        step = 4 if w.size < SMALL_WORLD else 2
+        for index, day in enumerate(range(0, 56, step)):
+            start = at("2026-01-20T00:00") + day * DAY + w.rng("zero").randrange(HOUR, DAY)
             late = 12 * DAY if index % 5 == 3 else None
             account = special(w)
             w.at(start, lambda t, a=account, i=index, p=late: _unpaid(w, a, t, i, p))  # type: ignore[misc]

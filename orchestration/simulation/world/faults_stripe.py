@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from . import estate
 from .lifecycles import (
     ALWAYS,
-    LIVES,
     SUSPENDED,
     Fault,
     copies,
     live,
     live_between,
+    lives,
     plan_merge,
     second_row,
     set_type,
@@ -177,7 +178,7 @@ def plant(w: World) -> None:
     """All Stripe drift of the world."""
     for _ in range(copies(w)):
         for maker, how in _KINDS:
-            for index, windows in enumerate(LIVES):
+            for index, windows in lives(w):
                 # A cancelled subscription or an unnamed item does not come back.
                 again = len(windows) > 1
                 fault, _ = maker(w, special(w), 0 if again else index)
@@ -216,15 +217,8 @@ def _near_renewals(w: World) -> None:
         def mend(moment: int, item: Item = item, ope: Ope = ope) -> None:
             estate.reprice(w, item, moment, item.component, ope.row["value_phases"][0])
 
-        entity = item.row["id"]
-        fault = Fault(
-            "stripe",
-            "price_mismatch",
-            account,
-            lambda e=entity: e,
-            make,
-            mend,  # type: ignore[misc]
-        )
+        entity = partial(str, item.row["id"])
+        fault = Fault("stripe", "price_mismatch", account, entity, make, mend)
         live(w, fault, SUSPENDED)
 
 

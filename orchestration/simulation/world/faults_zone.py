@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import estate
-from .lifecycles import ALWAYS, LIVES, SUSPENDED, Fault, copies, live, plan_merge, special, suspend
+from .lifecycles import ALWAYS, SUSPENDED, Fault, copies, live, lives, plan_merge, special, suspend
 from .state import Account, Ope, Sub, World
 from .store import Row
 from .times import DAY, HOUR, at, iso
@@ -57,7 +57,7 @@ def below(w: World, account: Account, variant: int) -> tuple[Fault, Ope | None]:
 
 def missing_in_engine(w: World, account: Account, variant: int) -> tuple[Fault, Ope | None]:
     """A paid level in www without an OPE."""
-    _, zones = plans(w, account, "pro")
+    plans(w, account, "pro")
     zone = estate.add_zone(w, account, at("2025-12-01T10:00"))
     level = ("pro", "biz")[variant % 2]
 
@@ -108,7 +108,7 @@ def plant(w: World) -> None:
     """All zone-plan drift of the world."""
     for _ in range(copies(w)):
         for maker, how in _KINDS:
-            for index, windows in enumerate(LIVES):
+            for index, windows in lives(w):
                 fault, _ = maker(w, special(w), index)
                 live(w, fault, windows)
             fault, ope = maker(w, special(w), 0)

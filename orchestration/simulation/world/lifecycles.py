@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import estate
+from . import estate, opening
 from .evaluate import triple_store
 from .state import Account, Ope, World
 from .store import Row
@@ -30,6 +30,9 @@ LIVES: tuple[tuple[Window, ...], ...] = (
     (("2026-03-20", "2026-03-23"),),
 )
 """Before the window and open; before and mended; within and open; within and mended; reopened."""
+_FEW = (1, 2, 3, 5, 6, 7)
+SMALL_WORLD = 1_000
+"""Below so many accounts each kind of fault has fewer lives (never fewer than five)."""
 SUSPENDED: tuple[Window, ...] = (("2026-02-27", None),)
 SUSPENDED_AT = "2026-03-08"
 ALWAYS: tuple[Window, ...] = (("2026-02-12", "2026-03-17"),)
@@ -46,6 +49,12 @@ class Fault:
     entity: Callable[[], str]
     make: Callable[[int], None]
     mend: Callable[[int], None]
+
+
+def lives(w: World) -> list[tuple[int, tuple[Window, ...]]]:
+    """The lives of each kind of fault, numbered."""
+    chosen = _FEW if w.size < SMALL_WORLD else range(len(LIVES))
+    return [(index, LIVES[index]) for index in chosen]
 
 
 def moment_of(w: World, day: str) -> int:
@@ -76,7 +85,7 @@ def live_between(w: World, fault: Fault, start: int, end: int | None) -> None:
 def special(w: World, kind: str = "pay_go", currency: str = "usd") -> Account:
     """An account for one planted fault."""
     created = START - w.rng("faults").randrange(230 * DAY, 700 * DAY)
-    return estate.open_account(w, created, kind, currency, special=True)
+    return opening.open_account(w, created, kind, currency, special=True)
 
 
 def set_type(w: World, account: Account, moment: int, kind: str, in_stripe: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from . import billing, estate
+from . import billing, estate, opening
 from .catalogue import WITHOUT_PRICE
 from .renewal import FAILS, schedule_renewal, start_dunning
 from .state import Account, Sub, World
@@ -38,7 +38,7 @@ def populate(w: World, count: int) -> None:
     names, weights = [t for t, _ in TYPES], [n for _, n in TYPES]
     for kind in rng.choices(names, weights, k=count):
         created = START - rng.randrange(3 * DAY, 900 * DAY)
-        account = estate.open_account(w, created, kind)
+        account = opening.open_account(w, created, kind)
         if rng.random() < 0.05:
             account.stripe["metadata"]["account_type"] = kind
         furnish(w, rng, account, created)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from . import billing, estate
 from .baddebt import enter
-from .catalogue import RANK
 from .fixed_flows import uncollectible_on
 from .state import Account, Ope, Sub, World
 from .store import Row

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from . import baddebt, faults, fixed_flows, ordinary, pipe
+from . import baddebt, edits, faults, fixed_flows, ordinary, pipe
 from .jira import Tickets
 from .metrics import Observer, Series, flows
 from .population import populate
@@ -119,7 +119,7 @@ def simulate(w: World, changes: Path, progress: Progress) -> Observer:
             observer.end_of_day(end)
         if end in folders:
             fixed_flows.late_mutation(w, end)
-            ordinary.late_edit(w, end)
+            edits.late_edit(w, end)
             tickets.advance(end)
             w.store.flush(changes / folders[end])
         progress((end - START) / (NOW - START), iso(end)[:10])
