@@ -24,6 +24,8 @@ class Truth:
     discrepancies: list[dict[str, Any]]
     exclusions: list[dict[str, Any]]
     tickets: dict[str, str]
+    faults: list[dict[str, Any]]
+    """Planted faults of no detector: stuck events, late commits, deliveries and the like."""
 
     @classmethod
     def load(cls, path: Path) -> Truth:
@@ -38,6 +40,7 @@ class Truth:
             document["discrepancies"],
             document["exclusions"],
             document["tickets"],
+            document["faults"],
         )
 
     def excluded_on(self, detector: str, day: date) -> dict[str, str]:

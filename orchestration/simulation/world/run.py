@@ -17,7 +17,7 @@ from .population import populate
 from .state import World
 from .times import BOUNDARIES, DAY, LAST_DAY_END, NOW, START, iso, stamp
 
-VERSION = 1
+VERSION = 2
 SCENARIOS = ("published", "calm", "shipped")
 FEWEST_ACCOUNTS = 300
 FRESH_WITHOUT_STRIPE = (
@@ -29,6 +29,8 @@ FRESH_WITHOUT_STRIPE = (
     "stuck_events",
     "engineering_tickets_per_month",
 )
+DETECTORS = ("stripe", "zone_plan", "triple_store", "double_charge", "entitlement")
+"""Whose faults the truth lists as discrepancies; all others are listed as `faults`."""
 Progress = Callable[[float, str], None]
 
 
@@ -141,6 +143,7 @@ def truth(w: World, observer: Observer) -> dict[str, object]:
     """The document of `truth.json`."""
     metrics: Series = {**observer.series, **flows(w)}
     stale = w.scenario == "published"
+    found = w.ledger.discrepancies() + w.ledger.single_faults()
     return {
         "as_of": iso(NOW),
         "accounts": w.size,
@@ -151,7 +154,8 @@ def truth(w: World, observer: Observer) -> dict[str, object]:
             name: "stale" if stale and name not in FRESH_WITHOUT_STRIPE else "fresh"
             for name in metrics
         },
-        "discrepancies": w.ledger.discrepancies() + w.ledger.single_faults(),
+        "discrepancies": [d for d in found if d["detector"] in DETECTORS],
         "exclusions": w.ledger.exclusions(),
         "tickets": w.books.tickets,
+        "faults": [d for d in found if d["detector"] not in DETECTORS],
     }
