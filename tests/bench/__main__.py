@@ -1,0 +1,73 @@
+"""`make bench`: times and memory, each as a ratio against a limit, a peer or a floor.
+
+Writes `.paygo/bench.json` (a list of rows, see `Row`) and prints the table. Absolute seconds
+depend on the machine; the ratio is what to compare. Nothing here is asserted by a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import demo_path, postgres_path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: `ratio` = value / against, and whether it stays within `limit`."""
+
+    name: str
+    value: float
+    unit: str
+    against: str
+    ratio: float
+    limit: float
+    better: str
+
+    @property
+    def holds(self) -> bool:
+        return self.ratio <= self.limit if self.better == "lower" else self.ratio >= self.limit
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=20_000)
+    parser.add_argument("--rows", type=int, default=500_000, help="rows of the PostgreSQL table")
+    parser.add_argument("--only", choices=["demo", "postgres"], default=None)
+    parser.add_argument("--out", type=Path, default=Path(".paygo/bench.json"))
+    arguments = parser.parse_args()
+    rows: list[Row] = []
+    if arguments.only in (None, "demo"):
+        rows += [Row(**row) for row in demo_path.measure(arguments.accounts)]
+    if arguments.only in (None, "postgres"):
+        rows += [Row(**row) for row in postgres_path.measure(arguments.rows)]
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    document = [{**asdict(row), "holds": row.holds} for row in rows]
+    arguments.out.write_text(json.dumps(document, indent=2) + "\n")
+    _print(rows)
+    return 0 if all(row.holds for row in rows) else 1
+
+
+def _print(rows: list[Row]) -> None:
+    table = Table("figure", "value", "unit", "against", "ratio", "limit", "holds")
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"{row.value:,.2f}",
+            row.unit,
+            row.against,
+            f"{row.ratio:.3f}",
+            f"{'≤' if row.better == 'lower' else '≥'} {row.limit:g}",
+            "yes" if row.holds else "NO",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
