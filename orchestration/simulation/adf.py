@@ -11,14 +11,11 @@ from typing import Any
 
 
 def document(text: str | None) -> dict[str, Any] | None:
-    """Return the ADF document of `text`; None for no text, as Jira keeps an empty field."""
-    if not text:
+    """Return the ADF document of `text`: without a paragraph for "", None for no text at all."""
+    if text is None:
         return None
-    return {
-        "type": "doc",
-        "version": 1,
-        "content": [_paragraph(part) for part in text.split("\n\n")],
-    }
+    parts = text.split("\n\n") if text else []
+    return {"type": "doc", "version": 1, "content": [_paragraph(part) for part in parts]}
 
 
 def _paragraph(text: str) -> dict[str, Any]:

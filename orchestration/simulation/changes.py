@@ -61,7 +61,7 @@ class World:
         revoked = document.get("stripe_key_revoked_at")
         return cls(
             path=path,
-            fingerprint=hashlib.sha256((path / "world.json").read_bytes()).hexdigest(),
+            fingerprint=_fingerprint(path),
             folders=_folders(path / "changes"),
             stripe_key_revoked_at=parse_utc(revoked) if revoked else None,
         )
@@ -69,6 +69,15 @@ class World:
     def folders_until(self, moment: datetime) -> tuple[ChangeFolder, ...]:
         """Folders whose boundary is not after `moment`, oldest first."""
         return tuple(f for f in self.folders if f.boundary <= moment)
+
+
+def _fingerprint(path: Path) -> str:
+    """Tells one generation of a world from another: what is in it, and its files as they lie."""
+    digest = hashlib.sha256((path / "world.json").read_bytes())
+    for file in sorted((path / "changes").glob("*/*.jsonl")):
+        stat = file.stat()
+        digest.update(f"{file.relative_to(path)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _world_json(path: Path) -> dict[str, Any]:

@@ -221,7 +221,9 @@ def _list(value: Any) -> list[Any]:
     if value is None:
         return []
     values = value if isinstance(value, list) else [value]
-    return [part for v in values for part in (v.split(",") if isinstance(v, str) else [v]) if part]
+    return [
+        part for v in values for part in (v.split(",") if isinstance(v, str) else [v]) if part != ""
+    ]
 
 
 def _integer(arguments: Arguments, name: str, default: int) -> int:

@@ -20,6 +20,7 @@ Predicate = Callable[[Issue], bool]
 _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"^\s*(\w+)\s*(>=|<=|>|<|=|\bin\b)\s*(.+?)\s*$", re.IGNORECASE | re.DOTALL)
+_WORD = re.compile(r"^[\w./:-]+$")
 _FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
 _TIMES = ("updated", "created")
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
@@ -113,6 +114,8 @@ def _values(text: str) -> frozenset[str]:
 def _unquote(text: str) -> str:
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
         return text[1:-1]
+    if not _WORD.match(text):
+        raise JqlError(f"Error in the JQL Query: '{text}' is not understood.")
     return text
 
 

@@ -161,8 +161,9 @@ def _copy(
             for row in _rows(table, path, deleted):
                 copy.write_row(row)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        context = error.diag.context or ""
-        raise bad_row(path, f"{table.stream} refuses a row: {error} {context}") from None
+        told = (error.diag.message_primary or str(error), error.diag.context or "")
+        problem = f"{table.stream} refuses a row: {' in '.join(told)}"
+        raise bad_row(path, problem) from None
     return deleted
 
 

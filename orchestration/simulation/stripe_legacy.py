@@ -9,6 +9,7 @@ billing period stands on the subscription and not on its items.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from orchestration.simulation import stripe_invoices as invoices
 from orchestration.simulation import stripe_objects as objects
@@ -32,7 +33,10 @@ _SINCE_THEN = {
 
 
 def _without(kind: str, body: Object) -> Object:
-    return {k: v for k, v in body.items() if k not in _SINCE_THEN[kind]}
+    """Take out of a freshly made body what came later."""
+    for name in _SINCE_THEN[kind]:
+        body.pop(name, None)
+    return body
 
 
 def customer(row: Row) -> Object:
@@ -53,17 +57,18 @@ def payment_intent(row: Row, invoice_id: str | None) -> Object:
 def subscription(row: Row, items: Sequence[Row], has_more: bool) -> Object:
     """A subscription with the billing period of its items on itself."""
     body = objects.subscription(row, items, has_more)
-    first = body["items"]["data"][0] if items else None
-    children = [_without("subscription_item", item) for item in body["items"]["data"]]
-    single = first if len(items) == 1 and not has_more else None
+    children = body["items"]["data"]
+    first = children[0] if children else {}
+    period = {name: first.get(name) for name in ("current_period_end", "current_period_start")}
+    single = first if len(children) == 1 and not has_more else {}
+    for child in children:
+        _without("subscription_item", child)
     return {
         **_without("subscription", body),
-        "current_period_end": first["current_period_end"] if first else None,
-        "current_period_start": first["current_period_start"] if first else None,
+        **period,
         "discount": None,
-        "items": page(children, has_more, body["items"]["url"]),
-        "plan": single["plan"] if single else None,
-        "quantity": single.get("quantity") if single else None,
+        "plan": single.get("plan"),
+        "quantity": single.get("quantity"),
     }
 
 
@@ -125,7 +130,7 @@ def invoice(
     }
 
 
-def event(row: Row, body: Object) -> Object:
+def event(row: Row, body: Any) -> Object:
     """An event about `body`, in the account's version."""
     data: Object = {"object": body}
     if row["type"].endswith(".updated"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -30,6 +31,7 @@ _SELF = {"type": "self"}
 _CATALOGUE_CREATED = 1704067200  # prices are older than the world: 2024-01-01
 
 
+@lru_cache(maxsize=16_384)
 def epoch(moment: str | None) -> int | None:
     """Whole seconds since 1970 of an ISO time; None stays None."""
     return None if moment is None else int(datetime.fromisoformat(moment).timestamp())

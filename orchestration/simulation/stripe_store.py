@@ -20,6 +20,7 @@ from orchestration.simulation.changes import ChangeFolder, bad_line, read_change
 from orchestration.simulation.stripe_objects import EMBEDDED, Object, Row
 
 EVENT_RETENTION = timedelta(days=30)
+_EVENT_BODIES = 2000
 
 COLUMNS: dict[str, str] = {
     "customers": "id created currency email name phone country delinquent metadata deleted",
@@ -94,7 +95,8 @@ class Table:
         """Insert or replace a row; order is restored by `sort`."""
         key = row["id"]
         old = self._rows.get(key)
-        self._rows[key] = orjson.dumps(row)
+        # Copied, because what orjson returns keeps the 4 KiB buffer that it was written in.
+        self._rows[key] = bytes(memoryview(orjson.dumps(row)))
         if self._parent and old is None:
             self.children[row[self._parent]].append(key)
         if old is None and self._is_listed:
@@ -135,6 +137,7 @@ class StripeStore:
     def __init__(self) -> None:
         self.now = datetime(1970, 1, 1, tzinfo=UTC)
         self.tables = {name: Table(name) for name in COLUMNS}
+        self._event_bodies: dict[tuple[str, str], orjson.Fragment] = {}
 
     def apply(self, folder: ChangeFolder) -> None:
         """Apply one change folder and move the clock to its boundary."""
@@ -150,6 +153,7 @@ class StripeStore:
                     missing = sorted(table.columns - change.row.keys())
                     raise bad_line(path, change.line, f"stripe.{name} lacks {missing}")
             table.sort()
+        self._event_bodies.clear()
         self.move_to(folder.boundary)
 
     def move_to(self, moment: datetime) -> None:
@@ -223,9 +227,21 @@ class StripeStore:
         pairs = [(line, self._item_of(line)) for line in lines]
         return legacy.invoice(row, customer, pairs, more, intent)
 
-    def _event_body(self, event: Row) -> Object:
-        """The object an event is about, as it is now, in the account's version."""
-        kind, key = event["object_type"], event["object_id"]
+    def _event_body(self, event: Row) -> orjson.Fragment:
+        """The object an event is about, as it is now, in the account's version.
+
+        Kept as JSON for a while, because events about one object come close together.
+        """
+        about = (event["object_type"], event["object_id"])
+        fragment = self._event_bodies.get(about)
+        if fragment is None:
+            if len(self._event_bodies) >= _EVENT_BODIES:
+                self._event_bodies.clear()
+            fragment = orjson.Fragment(orjson.dumps(self._legacy_body(*about)))
+            self._event_bodies[about] = fragment
+        return fragment
+
+    def _legacy_body(self, kind: str, key: str) -> Object:
         name = _KIND_OF_OBJECT.get(kind)
         row = self.tables[name].get(key) if name else None
         if name is None or row is None:

@@ -20,7 +20,9 @@ def world_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def running(world_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedPlatform]:
+def running(
+    world_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SimulatedPlatform]:
     """The platform at the first boundary."""
     with SimulatedPlatform(world_dir, tmp_path_factory.mktemp("home")) as platform:
         platform.advance(BASE)
