@@ -10,6 +10,7 @@ from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import RawTable, table
 from orchestration.warehouse.raw import contract_fingerprint
 
+
 def extract_knowledge(run: Extraction) -> list[StreamOutcome]:
     """Compile the authored graph and land nodes and edges whole."""
     from orchestration.knowledge.compile import compile_graph

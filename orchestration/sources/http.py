@@ -107,6 +107,8 @@ class HttpSource:
                     max_connections=connections, max_keepalive_connections=connections
                 ),
                 trust_env=False,
+                # Loading the certificate store takes longer than a small increment.
+                verify=self.base_url.startswith("https"),
             )
         except (httpx.InvalidURL, UnicodeEncodeError, ValueError) as error:
             raise PermanentFailure(

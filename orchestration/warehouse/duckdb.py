@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.settings import Settings
-from orchestration.sources.contract import CONTRACT
+from orchestration.sources.contract import CONTRACT, RawTable
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, LoadResult, StreamCursor
@@ -66,6 +66,7 @@ class DuckDbWarehouse:
         self._path = path
         self._published = published
         self._stages = 0
+        self._cursors: dict[str, StreamCursor] | None = None
         self._closed = False
 
     @classmethod
@@ -160,7 +161,10 @@ class DuckDbWarehouse:
             raise translated(error, self._path) from error
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
-        return self._run(sql, params).to_arrow_table()
+        try:
+            return self._connection.sql(sql, params=list(params)).to_arrow_table()
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise translated(error, self._path) from error
 
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
         found = self._run(sql, params)
@@ -208,28 +212,70 @@ class DuckDbWarehouse:
 
     def loaded(self, stream: str, as_of: datetime) -> LoadResult | None:
         load = ledger.load_id(contract_of(stream), as_of)
-        if self.execute(ledger.SELECT_LOAD, [load]):
-            return LoadResult(load, "already_loaded")
         standing = self.cursor(stream)
-        if standing is not None and standing.as_of >= as_of:
-            return LoadResult(load, "older_than_cursor")
-        return None
+        if standing is None or standing.as_of < as_of:
+            return None
+        # An older load may be in the ledger or not; neither is read again.
+        known = standing.load_id == load or self.execute(ledger.SELECT_LOAD, [load])
+        return LoadResult(load, "already_loaded" if known else "older_than_cursor")
 
     def cursor(self, stream: str) -> StreamCursor | None:
-        found = self.execute(ledger.SELECT_CURSOR, [stream])
-        return ledger.stored_cursor(stream, *found[0]) if found else None
+        # This connection is the only writer: what it read once stays true until it writes.
+        if self._cursors is None:
+            self._cursors = {
+                row[0]: ledger.stored_cursor(*row) for row in self.execute(ledger.SELECT_CURSORS)
+            }
+        return self._cursors.get(stream)
+
+    def record_load(
+        self,
+        table: RawTable,
+        request: LoadRequest,
+        load: str,
+        counts: tuple[int, int, str],
+        cursor: Mapping[str, Any],
+    ) -> None:
+        """Write ledger row and cursor of a load; inside the transaction that writes its rows."""
+        at, text = ledger.naive_utc(request.as_of), ledger.cursor_text(cursor)
+        appended, deleted, content = counts
+        entry = [load, table.stream, table.source, at, request.run_id, request.mode]
+        entry += [appended, deleted, text, content, ledger.naive_utc(request.recorded_at)]
+        self.execute(ledger.INSERT_LEDGER, entry)
+        is_known = self.cursor(table.stream) is not None
+        statement = ledger.UPDATE_CURSOR if is_known else ledger.INSERT_CURSOR
+        self.execute(statement, [text, at, load, table.stream])
+
+    def remember(self, request: LoadRequest, load: str, cursor: Mapping[str, Any]) -> None:
+        """Follow a committed load."""
+        if self._cursors is not None:
+            stored = ledger.stored_cursor(
+                request.stream,
+                ledger.cursor_text(cursor),
+                ledger.naive_utc(request.as_of),
+                load,
+            )
+            self._cursors[request.stream] = stored
 
     def append_ops(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        self._insert_ops(table, list(rows), None)
+        self._insert_ops(table, list(rows))
 
     def replace_ops(
         self, table: str, rows: Iterable[Mapping[str, Any]], key: Sequence[str]
     ) -> None:
         with self.transaction():
-            self._insert_ops(table, list(rows), key)
+            self._insert_ops(table, list(rows), replace=key)
+
+    def record_ops(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Write what a load adds to `ops.<table>`, within its transaction."""
+        self._insert_ops(table, rows, once=ledger.WRITTEN_ONCE.get(table))
 
     def _insert_ops(
-        self, table: str, rows: list[Mapping[str, Any]], key: Sequence[str] | None
+        self,
+        table: str,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        replace: Sequence[str] | None = None,
+        once: Sequence[str] | None = None,
     ) -> None:
         columns = ops_columns(table)
         if not rows:
@@ -237,20 +283,18 @@ class DuckDbWarehouse:
         if unknown := {name for row in rows for name in row} - set(columns):
             raise KeyError(f"ops.{table} has no column {', '.join(sorted(unknown))}")
         arrays = [pa.array([_stored(row.get(c)) for row in rows]) for c in columns]
-        self._connection.register("ops_rows", pa.table(arrays, names=list(columns)))
-        try:
-            if key is not None:
-                match = " and ".join(
-                    f"o.{quoted(k)} is not distinct from n.{quoted(k)}" for k in key
-                )
+        names = ", ".join(map(quoted, columns))
+        with self.registered("ops_rows", pa.table(arrays, names=list(columns))):
+            if replace:
                 self.execute(
                     f"delete from ops.{quoted(table)} o "
-                    f"where exists (select 1 from ops_rows n where {match})"
+                    f"where exists (select 1 from ops_rows n where {_same(replace)})"
                 )
-            names = ", ".join(map(quoted, columns))
-            self.execute(f"insert into ops.{quoted(table)} ({names}) select {names} from ops_rows")
-        finally:
-            self._connection.unregister("ops_rows")
+            known = f"select 1 from ops.{quoted(table)} o where {_same(once or ())}"
+            self.execute(
+                f"insert into ops.{quoted(table)} ({names}) select {names} from ops_rows n"
+                + (f" where not exists ({known})" if once else "")
+            )
 
     def register(self, name: str, data: pa.Table) -> None:
         """Make an Arrow table visible to SQL under `name` until `unregister`."""
@@ -259,6 +303,15 @@ class DuckDbWarehouse:
     def unregister(self, name: str) -> None:
         """Undo `register`."""
         self._connection.unregister(name)
+
+    @contextlib.contextmanager
+    def registered(self, name: str, data: pa.Table) -> Iterator[None]:
+        """Make an Arrow table visible to SQL under `name` for a while."""
+        self.register(name, data)
+        try:
+            yield
+        finally:
+            self.unregister(name)
 
     def publish(self) -> None:
         if self._path == self._published:
@@ -282,6 +335,10 @@ def publish_file(working: Path, published: Path) -> None:
         raise translated(error, published) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _same(columns: Sequence[str]) -> str:
+    return " and ".join(f"o.{quoted(c)} is not distinct from n.{quoted(c)}" for c in columns)
 
 
 def _stored(value: object) -> object:

@@ -1,7 +1,8 @@
 """How rows of one stream become row versions in DuckDB. Opens no connection of its own.
 
-Rows wait in a temporary table; the comparison with the live versions (canonical row
-hash, key by key) and all writing are set-based SQL, in one transaction at the end.
+Rows wait as Arrow (many of them in a temporary table); the comparison with the live
+versions (canonical row hash, key by key) and all writing are set-based SQL, in one
+transaction at the end. Few statements: an increment is mostly their fixed cost.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestration.errors import ContractViolation
 from orchestration.sources.arrow import landed_schema
@@ -17,7 +19,6 @@ from orchestration.sources.contract import META_COLUMNS, RawTable
 from orchestration.sources.misfits import Misfit
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, LoadResult
-from orchestration.warehouse.ops import OPS_TABLES
 from orchestration.warehouse.raw import SQL_TYPES, quoted, raw_relation, row_hash_sql
 
 if TYPE_CHECKING:
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
 
 KEY_HASH = "_key_hash"
 
-# Written once: seeing the same thing again at a later load adds no row.
-_ONCE = {
-    "schema_changes": ("stream", "change", "column_name", "detail"),
-    "quarantine": ("stream", "row_key", "column_name", "rule", "value_text"),
-}
+# Beyond so many rows, staged ones leave Python's memory.
+_SPILL_ROWS = 20_000
 
 
 class DuckDbStagedLoad:
@@ -42,25 +40,34 @@ class DuckDbStagedLoad:
         self._table = table
         self._request = request
         self._schema = landed_schema(table)
-        self._stage = f"temp.stage_{number}"
-        self._gone = f"temp.gone_{number}"
+        self._full = self._schema.append(pa.field(KEY_HASH, pa.int64()))
+        self._stage = f"stage_{number}"
+        self._compared_name = f"compared_{number}"
         self._key = quoted(table.primary_key)
         self._raw = raw_relation(table)
-        self._sealed = False
-        self._open = True
+        self._columns = ", ".join(quoted(c.name) for c in table.landed_columns)
+        self._is_first = warehouse.cursor(request.stream) is None
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+        self._is_spilled = False
+        self._registered: set[str] = set()
+        self._compared: pa.Table | None = None
+        self._gone: set[str] = set()
         self._quarantine: list[Misfit] = []
-        columns = ", ".join(f"{quoted(c.name)} {SQL_TYPES[c.type]}" for c in table.landed_columns)
-        self._db.execute(f"create temp table {self._stage[5:]} ({columns}, {KEY_HASH} bigint)")
-        self._db.execute(f"create temp table {self._gone[5:]} (key varchar)")
 
     def append(self, batch: pa.RecordBatch | pa.Table) -> None:
         data = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
         self._check(data)
         if data.num_rows == 0:
             return
-        names = [*self._schema.names, *([KEY_HASH] if KEY_HASH in data.column_names else [])]
-        self._insert(self._stage, data.select(names), names)
-        self._sealed = False
+        self._unseal()
+        if KEY_HASH not in data.column_names:
+            data = data.append_column(KEY_HASH, pa.nulls(data.num_rows, pa.int64()))
+        loose = pa.schema([pa.field(f.name, f.type) for f in self._full])
+        self._waiting.append(data.select(self._full.names).cast(loose))
+        self._waiting_rows += data.num_rows
+        if self._waiting_rows >= _SPILL_ROWS:
+            self._spill()
 
     def _check(self, data: pa.Table) -> None:
         for wanted in self._schema:
@@ -76,30 +83,86 @@ class DuckDbStagedLoad:
                     todo="look at the source: the contract requires a value",
                 )
 
-    def _insert(self, target: str, data: pa.Table, names: Sequence[str]) -> None:
-        self._db.register("incoming", data)
-        try:
-            listed = ", ".join(map(quoted, names))
-            self._db.execute(f"insert into {target} ({listed}) select {listed} from incoming")
-        finally:
-            self._db.unregister("incoming")
+    def _spill(self) -> None:
+        if not self._is_spilled:
+            columns = ", ".join(
+                f"{quoted(c.name)} {SQL_TYPES[c.type]}" for c in self._table.landed_columns
+            )
+            self._db.execute(f"create temp table {self._stage} ({columns}, {KEY_HASH} bigint)")
+            self._is_spilled = True
+        if self._waiting:
+            with self._db.registered("incoming", pa.concat_tables(self._waiting)):
+                self._db.execute(f"insert into {self._stage} select * from incoming")
+        self._waiting, self._waiting_rows = [], 0
 
     def quarantine(self, rows: Iterable[Misfit]) -> None:
         self._quarantine.extend(rows)
 
     def _seal(self) -> None:
-        """Keep the last arrival of every key (a row may move between pages while they are read)."""
-        if self._sealed:
+        """Make the staged rows a relation with the last arrival of every key.
+
+        (A row may move between pages while they are read, and so arrive twice.)
+        """
+        if self._stage in self._registered:
             return
-        total, distinct = self._one(
-            f"select count(*), count(distinct {self._key}) from {self._stage}"
-        )
-        if total != distinct:
-            self._db.execute(
-                f"delete from {self._stage} where rowid not in "
-                f"(select max(rowid) from {self._stage} group by {self._key})"
+        if self._is_spilled:
+            self._spill()
+            total, distinct = self._one(
+                f"select count(*), count(distinct {self._key}) from {self._stage}"
             )
-        self._sealed = True
+            if total != distinct:
+                self._db.execute(
+                    f"delete from {self._stage} where rowid not in "
+                    f"(select max(rowid) from {self._stage} group by {self._key})"
+                )
+        else:
+            self._db.register(self._stage, self._deduplicated())
+        self._registered.add(self._stage)
+
+    def _deduplicated(self) -> pa.Table:
+        loose = pa.schema([pa.field(f.name, f.type) for f in self._full])
+        data = pa.concat_tables([loose.empty_table(), *self._waiting])
+        last = {key: i for i, key in enumerate(data.column(self._table.primary_key).to_pylist())}
+        return data if len(last) == data.num_rows else data.take(sorted(last.values()))
+
+    def _unseal(self) -> None:
+        self._compared = None
+        for name in self._registered:
+            if name != self._stage or not self._is_spilled:
+                self._db.unregister(name)
+        self._registered.clear()
+
+    def _compare(self) -> pa.Table:
+        """Hold staged rows against their latest versions: key, hash, what it is, key hash."""
+        self._seal()
+        if self._compared is None:
+            self._compared = self._db.query(
+                f"""
+                with incoming as (
+                    select {self._key} as key, {KEY_HASH} as key_hash,
+                        {row_hash_sql(self._table)} as new_hash
+                    from {self._stage}
+                ),
+                latest as (
+                    select
+                        {self._key} as key,
+                        arg_max(_row_hash, _as_of) as old_hash,
+                        arg_max(_is_deleted, _as_of) as was_deleted,
+                    from {self._raw}
+                    where {self._key} in (select {self._key} from {self._stage})
+                    group by {self._key}
+                )
+                select
+                    incoming.key, incoming.new_hash, incoming.key_hash,
+                    (latest.key is null or latest.was_deleted) as is_new,
+                    coalesce(latest.was_deleted or old_hash <> new_hash, true) as is_version,
+                from incoming
+                left join latest on latest.key = incoming.key
+                """
+            )
+            self._db.register(self._compared_name, self._compared)
+            self._registered.add(self._compared_name)
+        return self._compared
 
     def _one(self, sql: str, params: Sequence[object] = ()) -> tuple[Any, ...]:
         return self._db.execute(sql, params)[0]
@@ -124,80 +187,64 @@ class DuckDbStagedLoad:
         return int(count), int(total)
 
     def key_delta(self) -> tuple[int, int]:
-        self._seal()
-        live = self._live(f"{self._key} in (select {self._key} from {self._stage})")
-        count, total = self._one(
-            f"select count(*), coalesce(sum({KEY_HASH}::hugeint), 0) from {self._stage} s "
-            f"where not exists (select 1 from ({live}) l where l.key = s.{self._key})"
-        )
-        return int(count), int(total)
+        if not self._waiting and not self._is_spilled:
+            return 0, 0
+        compared = self._compare()
+        new = compared.filter(compared.column("is_new")).column("key_hash").to_pylist()
+        return len(new), sum(value or 0 for value in new)
 
     def keys_not_in(self, keys: pa.Array) -> list[str]:
-        self._db.register("known", pa.table({"key": keys}))
-        try:
+        if self._is_first:
+            return []
+        self._seal()
+        with self._db.registered("known", pa.table({"key": keys})):
             found = self._db.execute(
                 f"select key from ({self._live()}) where key not in (select key from known) "
                 f"and key not in (select {self._key} from {self._stage}) order by key"
             )
-        finally:
-            self._db.unregister("known")
         return [row[0] for row in found]
 
     def missing_keys(self, keys: pa.Array) -> list[str]:
-        self._db.register("known", pa.table({"key": keys}))
-        try:
+        self._seal()
+        with self._db.registered("known", pa.table({"key": keys})):
             found = self._db.execute(
                 f"select key from known where key not in ({self._live()}) "
                 f"and key not in (select {self._key} from {self._stage}) order by key"
             )
-        finally:
-            self._db.unregister("known")
         return [row[0] for row in found]
 
     def delete_keys(self, keys: Iterable[str]) -> None:
-        gone = pa.table({"key": pa.array(keys, pa.string())})
-        if gone.num_rows:
-            self._insert(self._gone, gone, ["key"])
+        self._gone.update(keys)
 
     def delete_all_but_staged(self) -> None:
-        self._db.execute(
-            f"insert into {self._gone} select key from ({self._live()}) "
-            f"where key not in (select {self._key} from {self._stage})"
-        )
+        self._gone.update(self.keys_not_in(pa.array([], pa.string())))
 
     def delete_all_but(self, keys: pa.Array) -> None:
-        self._db.register("known", pa.table({"key": keys}))
-        try:
-            self._db.execute(
-                f"insert into {self._gone} select key from ({self._live()}) "
-                f"where key not in (select key from known) "
-                f"and key not in (select {self._key} from {self._stage})"
-            )
-        finally:
-            self._db.unregister("known")
+        self._gone.update(self.keys_not_in(keys))
 
     def delete_missing_children(self, parent_column: str, parents: Sequence[str]) -> None:
-        if not parents:
+        if not parents or self._is_first:
             return
-        self._db.register("parents", pa.table({"key": pa.array(parents, pa.string())}))
-        try:
+        self._seal()
+        with self._db.registered("parents", pa.table({"key": pa.array(parents, pa.string())})):
             live = self._live(f"{quoted(parent_column)} in (select key from parents)")
-            self._db.execute(
-                f"insert into {self._gone} select key from ({live}) "
-                f"where key not in (select {self._key} from {self._stage})"
+            found = self._db.execute(
+                f"select key from ({live}) where key not in (select {self._key} from {self._stage})"
             )
-        finally:
-            self._db.unregister("parents")
+        self._gone.update(row[0] for row in found)
 
     def live_rows_after(self) -> int:
         self._seal()
-        live = self._live()
-        count = self._one(
-            f"select count(*) from (select key from ({live}) "
-            f"where key not in (select key from {self._gone}) "
-            f"union select {self._key} from {self._stage})"
-        )
+        with self._db.registered("gone", self._gone_table()):
+            count = self._one(
+                f"select count(*) from (select key from ({self._live()}) "
+                f"where key not in (select key from gone) "
+                f"union select {self._key} from {self._stage})"
+            )
         return int(count[0])
+
+    def _gone_table(self) -> pa.Table:
+        return pa.table({"key": pa.array(sorted(self._gone), pa.string())})
 
     def commit(
         self, cursor: Mapping[str, Any], ops: Mapping[str, list[dict[str, Any]]]
@@ -207,77 +254,63 @@ class DuckDbStagedLoad:
         if known is not None:
             self.abandon()
             return known
-        self._seal()
         load = ledger.load_id(self._table, request.as_of)
         at = ledger.naive_utc(request.as_of)
+        has_rows = bool(self._waiting) or self._is_spilled
+        if has_rows:
+            self._compare()
         with self._db.transaction():
-            appended = self._insert_versions(at, load)
-            deleted = self._insert_tombstones(at, load)
-            text = ledger.cursor_text(cursor)
-            self._db.execute(ledger.DELETE_CURSOR, [request.stream])
-            self._db.execute(ledger.INSERT_CURSOR, [request.stream, text, at, load])
-            entry = [load, request.stream, self._table.source, at, request.run_id, request.mode]
-            entry += [appended, deleted, text, self._content_hash(load, appended + deleted)]
-            entry += [ledger.naive_utc(request.recorded_at)]
-            self._db.execute(ledger.INSERT_LEDGER, entry)
+            appended = self._insert_versions(at, load) if has_rows else 0
+            deleted = self._insert_tombstones(at, load) if self._gone else 0
+            content = self._content_hash(load) if appended + deleted else "0"
+            counts = (appended, deleted, content)
+            self._db.record_load(self._table, request, load, counts, cursor)
             for name, rows in {**ops, "quarantine": self._quarantine_rows(load)}.items():
-                self._insert_ops_rows(name, rows)
+                self._db.record_ops(name, rows)
+        self._db.remember(request, load, cursor)
         self.abandon()
         return LoadResult(load, "committed", appended, deleted)
 
     def _insert_versions(self, at: object, load: str) -> int:
         """Append a version of every staged row that is new, changed, or back after a deletion."""
-        columns = ", ".join(quoted(c.name) for c in self._table.landed_columns)
         meta = ", ".join(quoted(c.name) for c in META_COLUMNS)
+        assert self._compared is not None
+        if not pc.any(self._compared.column("is_version")).as_py():
+            return 0
         count = self._one(
-            f"""
-            insert into {self._raw} ({columns}, {meta})
-            with incoming as (
-                select {columns}, {row_hash_sql(self._table)} as new_hash from {self._stage}
-            ),
-            latest as (
-                select
-                    {self._key} as latest_key,
-                    arg_max(_row_hash, _as_of) as latest_hash,
-                    arg_max(_is_deleted, _as_of) as latest_deleted,
-                from {self._raw}
-                where {self._key} in (select {self._key} from {self._stage})
-                group by {self._key}
-            )
-            select {columns}, ?::timestamp, ?, new_hash, false
-            from incoming
-            left join latest on latest_key = {self._key}
-            where latest_key is null or latest_deleted or latest_hash <> new_hash
-            """,
+            f"insert into {self._raw} ({self._columns}, {meta}) "
+            f"select {self._columns}, ?::timestamp, ?, new_hash, false "
+            f"from {self._stage} join {self._compared_name} on key = {self._key} "
+            "where is_version",
             [at, load],
         )
         return int(count[0])
 
     def _insert_tombstones(self, at: object, load: str) -> int:
         """A tombstone repeats the last known values, so that a deletion can be explained."""
-        columns = ", ".join(quoted(c.name) for c in self._table.landed_columns)
+        self._seal()
         meta = ", ".join(quoted(c.name) for c in META_COLUMNS)
-        count = self._one(
-            f"""
-            insert into {self._raw} ({columns}, {meta})
-            with latest as (
-                select *
-                from {self._raw}
-                where
-                    {self._key} in (select key from {self._gone})
-                    and {self._key} not in (select {self._key} from {self._stage})
-                qualify row_number() over (partition by {self._key} order by _as_of desc) = 1
+        with self._db.registered("gone", self._gone_table()):
+            count = self._one(
+                f"""
+                insert into {self._raw} ({self._columns}, {meta})
+                with latest as (
+                    select *
+                    from {self._raw}
+                    where
+                        {self._key} in (select key from gone)
+                        and {self._key} not in (select {self._key} from {self._stage})
+                    qualify row_number() over (partition by {self._key} order by _as_of desc) = 1
+                )
+                select {self._columns}, ?::timestamp, ?, _row_hash, true
+                from latest where not _is_deleted
+                """,
+                [at, load],
             )
-            select {columns}, ?::timestamp, ?, _row_hash, true from latest where not _is_deleted
-            """,
-            [at, load],
-        )
         return int(count[0])
 
-    def _content_hash(self, load: str, rows: int) -> str:
-        """Hash of what this load appended, independent of order; of nothing: the empty text's."""
-        if rows == 0:
-            return "0"
+    def _content_hash(self, load: str) -> str:
+        """Hash of the row versions that this load appended, independent of their order."""
         text = f"{self._key} || '|' || _row_hash || '|' || _is_deleted::varchar"
         sql = f"select bit_xor(md5_number({text}))::varchar from {self._raw} where _load_id = ?"
         return str(self._one(sql, [load])[0])
@@ -290,27 +323,9 @@ class DuckDbStagedLoad:
             for q in self._quarantine
         ]  # fmt: skip
 
-    def _insert_ops_rows(self, name: str, rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        if name not in _ONCE:
-            self._db.append_ops(name, rows)
-            return
-        match = " and ".join(f"o.{c} is not distinct from n.{c}" for c in _ONCE[name])
-        columns = [c for c, _ in OPS_TABLES[name]]
-        data = pa.table({c: [row.get(c) for row in rows] for c in columns})
-        self._db.register("once", data)
-        try:
-            self._db.execute(
-                f"insert into ops.{name} ({', '.join(columns)}) "
-                f"select distinct {', '.join(columns)} from once n "
-                f"where not exists (select 1 from ops.{name} o where {match})"
-            )
-        finally:
-            self._db.unregister("once")
-
     def abandon(self) -> None:
-        if self._open:
-            self._open = False
+        self._unseal()
+        self._waiting, self._waiting_rows = [], 0
+        if self._is_spilled:
+            self._is_spilled = False
             self._db.execute(f"drop table if exists {self._stage}")
-            self._db.execute(f"drop table if exists {self._gone}")

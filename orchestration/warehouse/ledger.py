@@ -49,12 +49,20 @@ insert into ops.load_ledger
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
-DELETE_CURSOR = "delete from ops.stream_cursors where stream = ?"
-
 INSERT_CURSOR = """
-insert into ops.stream_cursors (stream, cursor_json, as_of, load_id) values (?, ?, ?, ?)
+insert into ops.stream_cursors (cursor_json, as_of, load_id, stream) values (?, ?, ?, ?)
 """
 
-SELECT_CURSOR = "select cursor_json, as_of, load_id from ops.stream_cursors where stream = ?"
+UPDATE_CURSOR = """
+update ops.stream_cursors set cursor_json = ?, as_of = ?, load_id = ? where stream = ?
+"""
+
+SELECT_CURSORS = "select stream, cursor_json, as_of, load_id from ops.stream_cursors"
 
 SELECT_LOAD = "select load_id from ops.load_ledger where load_id = ?"
+
+WRITTEN_ONCE = {
+    "schema_changes": ("stream", "change", "column_name", "detail"),
+    "quarantine": ("stream", "row_key", "column_name", "rule", "value_text"),
+}
+"""Ops tables where seeing the same thing again at a later load adds no row, by what."""
