@@ -70,7 +70,7 @@ def load_model(weights_path: Path = WEIGHTS_FILE) -> Model:
     rulebook = load_rulebook()
     features, weights = authored_weights(rulebook)
     text = weights_path.read_text("utf-8")
-    learned = yaml.safe_load(text)
+    learned = yaml.load(text, Loader=yaml.CSafeLoader)
     unknown = sorted(set(learned["adjustments"]) - set(features))
     if unknown:
         raise PermanentFailure(
@@ -127,9 +127,7 @@ def classify(model: Model, summary: str, description: str) -> Classification:
     )
 
 
-def _shown_match(
-    rulebook: Rulebook, evidence: Evidence, reasons: tuple[str, ...]
-) -> Match | None:
+def _shown_match(rulebook: Rulebook, evidence: Evidence, reasons: tuple[str, ...]) -> Match | None:
     """The words that stand for the verdict: those of the strongest reason that has any."""
     rules = {f"rule {rule.name}": rule for rule in rulebook.rules}
     for reason in reasons:

@@ -6,6 +6,7 @@ Labels and components are not looked at: they are noise. Weighing is done elsewh
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,7 @@ _TITLE_ALONE = 0.7
 """Weight of what only the title says: titles mislead, bodies decide."""
 _MAX_CHARACTERS = 20_000
 """Of a description this much is read; what a ticket is about stands long before that."""
+_MOST_COUNTED = 4
 
 _NEGATION = re.compile(
     r"(?:(?<!\w)(?:not|no|never|nobody|none|neither|nor|without|isnt|wasnt|cannot|hardly|"
@@ -97,14 +99,17 @@ def read(rulebook: Rulebook, summary: str, description: str) -> Evidence:
     folded = {place: fold(text) for place, text in texts}
     spoken = languages_of("\n".join(folded.values()))
     matches: list[Match] = []
-    for concept in rulebook.concepts:
-        for place, text in texts:
-            matches.extend(_find(concept, place, text, folded[place], spoken))
+    for place, text in texts:
+        matches.extend(_find(rulebook, place, text, folded[place], spoken))
     has_body = bool(description.strip())
     values: dict[str, float] = {}
     for match in matches:
         weight = _TITLE_ALONE if match.place == "summary" and has_body else 1.0
         values[match.feature] = max(weight, values.get(match.feature, 0.0))
+    for concept in rulebook.concepts:
+        if concept.is_counted and concept.name in values:
+            words = {fold(m.text) for m in matches if m.concept == concept.name}
+            values[concept.name] = 0.5 * min(len(words), _MOST_COUNTED)
     said = frozenset(values)
     for rule in rulebook.rules:
         if rule.holds(said):
@@ -113,22 +118,30 @@ def read(rulebook: Rulebook, summary: str, description: str) -> Evidence:
 
 
 def _find(
-    concept: Concept, place: Place, text: str, folded: str, spoken: tuple[str, ...]
+    rulebook: Rulebook, place: Place, text: str, folded: str, spoken: tuple[str, ...]
 ) -> list[Match]:
-    """First plain and first negated match of a concept in one text."""
-    found: dict[bool, Match] = {}
+    """First plain and first negated match of each concept; of counted ones up to four wordings."""
+    found: dict[tuple[int, bool, str], Match] = {}
+    counts: Counter[int] = Counter()
+    done: set[int] = set()
     for language in spoken:
-        pattern = concept.patterns.get(language)
-        if pattern is None:
-            continue
-        for hit in pattern.finditer(folded):
-            negated = concept.is_negatable and _is_negated(folded, hit.start())
-            if negated not in found:
-                words = text[hit.start() : hit.end()]
-                found[negated] = Match(concept.name, negated, words, place, hit.start())
-            if not negated or not concept.is_negatable:
-                break
+        for number, start, end in rulebook.indexes[language].hits(folded, done):
+            concept = rulebook.concepts[number]
+            negated = concept.is_negatable and _is_negated(folded, start)
+            key = (number, negated, folded[start:end] if concept.is_counted else "")
+            if key in found:
+                continue
+            found[key] = Match(concept.name, negated, text[start:end], place, start)
+            counts[number] += 1
+            if counts[number] == _most(concept):
+                done.add(number)
     return list(found.values())
+
+
+def _most(concept: Concept) -> int:
+    if concept.is_counted:
+        return _MOST_COUNTED
+    return 2 if concept.is_negatable else 1
 
 
 def _is_negated(folded: str, start: int) -> bool:

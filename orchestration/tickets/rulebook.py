@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from orchestration.errors import PermanentFailure
-from orchestration.tickets.phrases import PhraseError, compile_phrases, translate
+from orchestration.tickets.index import PhraseIndex, build_index
+from orchestration.tickets.phrases import PhraseError, translate
 
 CATEGORIES = (
     "subscription_lifecycle",
@@ -34,19 +35,20 @@ CATEGORIES = (
 LANGUAGES = ("en", "de", "es", "pt", "fr")
 RULES_FILE = Path(__file__).parent / "rules.yml"
 _TOP = {"concepts", "rules", "sure_at", "base_votes"}
-_CONCEPT = {"votes", "negated_votes", "negatable", "blocked", *LANGUAGES}
+_CONCEPT = {"votes", "negated_votes", "negatable", "counted", *LANGUAGES}
 _RULE = {"name", "all", "any", "none", "votes"}
 
 
 @dataclass(frozen=True)
 class Concept:
-    """Something a ticket can say, with one compiled expression a language."""
+    """Something a ticket can say, with its phrases a language."""
 
     name: str
     votes: dict[str, float]
     negated_votes: dict[str, float]
     is_negatable: bool
-    patterns: dict[str, re.Pattern[str]]
+    is_counted: bool
+    phrases: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Rulebook:
     """Everything in a rule file; `version` is the hash of its text."""
 
     concepts: tuple[Concept, ...]
+    indexes: dict[str, PhraseIndex]
     rules: tuple[Rule, ...]
     base_votes: dict[str, float]
     sure_at: float
@@ -99,9 +102,16 @@ def load_rulebook(path: Path = RULES_FILE) -> Rulebook:
             todo="Correct the lines named above.",
         )
     text = path.read_text("utf-8")
-    content = yaml.safe_load(text)
+    content = yaml.load(text, Loader=yaml.CSafeLoader)
+    concepts = tuple(_concept(name, entry) for name, entry in content["concepts"].items())
     return Rulebook(
-        concepts=tuple(_concept(name, entry) for name, entry in content["concepts"].items()),
+        concepts=concepts,
+        indexes={
+            language: build_index(
+                [(n, c.phrases.get(language, [])) for n, c in enumerate(concepts)]
+            )
+            for language in LANGUAGES
+        },
         rules=tuple(_rule(entry) for entry in content.get("rules", [])),
         base_votes=content.get("base_votes", {}),
         sure_at=float(content["sure_at"]),
@@ -115,7 +125,8 @@ def _concept(name: str, entry: dict[str, Any]) -> Concept:
         votes=entry.get("votes", {}),
         negated_votes=entry.get("negated_votes", {}),
         is_negatable=bool(entry.get("negatable", False)),
-        patterns={lang: compile_phrases(entry[lang]) for lang in LANGUAGES if lang in entry},
+        is_counted=bool(entry.get("counted", False)),
+        phrases={lang: entry[lang] for lang in LANGUAGES if lang in entry},
     )
 
 
@@ -132,7 +143,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
 def lint(path: Path) -> list[str]:
     """Return one `file:line: what is wrong` for every mistake in a rule file, in line order."""
     try:
-        root = yaml.compose(path.read_text("utf-8"))
+        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         return [f"{path.name}:{line}: not valid YAML: {problem.problem}"]

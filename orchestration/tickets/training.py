@@ -3,8 +3,9 @@
 Multinomial logistic regression whose weights are pulled towards the rule file's votes
 (so that 100 tickets cannot overturn what support staff wrote). numpy only, deterministic.
 
-`python -m orchestration.tickets.training FILE.jsonl` prints cross-validated figures;
-`--write` also stores weights.yml.
+`python -m orchestration.tickets.training FILE.jsonl [MORE.jsonl ...]` prints cross-validated
+figures of the first file (the others only add to the training); `--write` stores weights.yml.
+`--apply` instead judges the first file with the stored weights.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from orchestration.tickets.classifier import (
     WEIGHTS_FILE,
     Matrix,
     authored_weights,
+    classify,
+    load_model,
     softmax,
     vector,
 )
@@ -28,7 +31,7 @@ from orchestration.tickets.evidence import read
 from orchestration.tickets.files import Ticket, read_labelled
 from orchestration.tickets.rulebook import CATEGORIES, Rulebook, load_rulebook
 
-PULL = 1.5
+PULL = 0.7
 """Strength of the pull towards the authored votes (Gaussian prior precision)."""
 _STEPS = 400
 _RATE = 0.05
@@ -101,22 +104,37 @@ def fit(
     return scale, adjustment
 
 
-def cross_validate(tickets: Sequence[Ticket], folds: int = 5, pull: float = PULL) -> Figures:
+def cross_validate(
+    tickets: Sequence[Ticket], more: Sequence[Ticket] = (), folds: int = 5, pull: float = PULL
+) -> Figures:
     """Return figures where each ticket is judged by weights that never saw it.
 
-    Ticket i belongs to fold `rank of its key within its category` modulo `folds`.
+    Ticket i belongs to fold `rank of its key within its category` modulo `folds`; `more`
+    belongs to every training part and to no tested one.
     """
     rulebook = load_rulebook()
     _, authored = authored_weights(rulebook)
-    values, truth = design_matrix(rulebook, tickets)
-    fold = _folds(tickets, folds)
+    values, truth = design_matrix(rulebook, [*tickets, *more])
+    fold = np.append(_folds(tickets, folds), np.full(len(more), -1.0))
     predicted, confidence = np.zeros_like(truth), np.zeros_like(truth)
     for number in range(folds):
         held = fold == number
         scale, adjustment = fit(values[~held], truth[~held], authored, pull)
         chances = softmax(values[held] @ (scale * authored + adjustment))
         predicted[held], confidence[held] = chances.argmax(axis=1), chances.max(axis=1)
-    return Figures(truth, predicted, confidence)
+    tested = fold >= 0
+    return Figures(truth[tested], predicted[tested], confidence[tested])
+
+
+def apply_stored(tickets: Sequence[Ticket]) -> Figures:
+    """Return figures of labelled tickets under the stored weights."""
+    model = load_model()
+    verdicts = [classify(model, t.summary, t.description) for t in tickets]
+    return Figures(
+        np.array([CATEGORIES.index(t.category or "unclassified") for t in tickets], float),
+        np.array([CATEGORIES.index(v.category) for v in verdicts], float),
+        np.array([v.confidence for v in verdicts]),
+    )
 
 
 def _folds(tickets: Sequence[Ticket], folds: int) -> Matrix:
@@ -144,7 +162,7 @@ def write_weights(tickets: Sequence[Ticket], path: Path = WEIGHTS_FILE) -> None:
         for name, row in zip(features, adjustment, strict=True)
     }
     content = {"scale": round(scale, 4), "adjustments": {n: r for n, r in rows.items() if r}}
-    head = "# Learned by `python -m orchestration.tickets.training FILE.jsonl --write`; not by hand.\n"
+    head = "# Learned by `python -m orchestration.tickets.training FILES --write`; not by hand.\n"
     path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
@@ -159,11 +177,14 @@ def report(figures: Figures) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print cross-validated figures of a labelled file; `--write` stores the weights."""
-    tickets = read_labelled(Path(arguments[0]))
-    sys.stdout.write(report(cross_validate(tickets)) + "\n")
+    """Print the figures of the first labelled file; `--write` stores weights of all files."""
+    files = [read_labelled(Path(name)) for name in arguments if not name.startswith("--")]
+    more = [ticket for extra in files[1:] for ticket in extra]
+    stored = "--apply" in arguments
+    figures = apply_stored(files[0]) if stored else cross_validate(files[0], more)
+    sys.stdout.write(report(figures) + "\n")
     if "--write" in arguments:
-        write_weights(tickets)
+        write_weights([*files[0], *more])
     return 0
 
 

@@ -1,0 +1,133 @@
+"""Finds phrases in a text without trying every phrase at every place.
+
+A phrase can only begin at a word that it may begin with; the index holds the phrases by
+that word (or by its first three letters). Phrases that begin with something else are
+searched for as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from orchestration.tickets.phrases import compile_phrases, fold
+
+_LITERAL = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"(?<!\w)[^\W_]+")
+_KEY = 3
+
+Entry = tuple[int, re.Pattern[str]]
+
+
+class _Table(dict[str, tuple[Entry, ...]]):
+    """Entries by key, compiled when a text first asks for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._phrases: dict[str, dict[int, list[str]]] = {}
+
+    def add(self, key: str, concept: int, phrase: str) -> None:
+        self._phrases.setdefault(key, {}).setdefault(concept, []).append(phrase)
+
+    def __missing__(self, key: str) -> tuple[Entry, ...]:
+        phrases = self._phrases.get(key)
+        if phrases is None:
+            return ()
+        self[key] = tuple((c, compile_phrases(texts)) for c, texts in phrases.items())
+        return self[key]
+
+
+_ANYWHERE = ""
+
+
+@dataclass
+class PhraseIndex:
+    """Phrases of one language; numbers are positions of concepts in the rule file."""
+
+    exact: _Table = field(default_factory=_Table)
+    prefixed: _Table = field(default_factory=_Table)
+    anywhere: _Table = field(default_factory=_Table)
+
+    def hits(self, folded: str, done: set[int]) -> Iterator[tuple[int, int, int]]:
+        """Yield (concept, start, end) in text order; concepts put into `done` are left out."""
+        for concept, pattern in self.anywhere[_ANYWHERE]:
+            for match in pattern.finditer(folded):
+                if concept in done:
+                    break
+                yield concept, match.start(), match.end()
+        for word in _WORD.finditer(folded):
+            text, start = word.group(), word.start()
+            for table, key in ((self.exact, text), (self.prefixed, text[:_KEY])):
+                for concept, pattern in table[key]:
+                    if concept in done:
+                        continue
+                    match = pattern.match(folded, start)
+                    if match:
+                        yield concept, start, match.end()
+
+
+def build_index(phrases: list[tuple[int, list[str]]]) -> PhraseIndex:
+    """Return the index of (concept, phrases) pairs; phrases are those of the rule file."""
+    index = PhraseIndex()
+    for concept, texts in phrases:
+        for text in texts:
+            begins = beginnings(fold(text.strip()))
+            if begins is None:
+                index.anywhere.add(_ANYWHERE, concept, text)
+                continue
+            for word, is_prefix in dict.fromkeys(begins):
+                if is_prefix:
+                    index.prefixed.add(word[:_KEY], concept, text)
+                else:
+                    index.exact.add(word, concept, text)
+    return index
+
+
+def beginnings(folded: str) -> list[tuple[str, bool]] | None:
+    """Words a folded phrase may begin with, each with "is only a prefix"; None: cannot tell."""
+    if not folded.startswith("("):
+        begin = _beginning(folded)
+        return None if begin is None else [begin]
+    end = _closing(folded)
+    after = folded[end + 1 : end + 2]
+    if end < 0 or after in ("?", "{"):
+        return None
+    found: list[tuple[str, bool]] = []
+    for option in _options(folded[1:end]):
+        inner = beginnings(option + ("" if after in ("", " ") else "*"))
+        if inner is None:
+            return None
+        found.extend(inner)
+    return found
+
+
+def _beginning(text: str) -> tuple[str, bool] | None:
+    match = _LITERAL.match(text)
+    if not match:
+        return None
+    word, after = match.group(), text[match.end() : match.end() + 1]
+    if after in ("*", "(", "[", "\\"):
+        return (word, True) if len(word) >= _KEY else None
+    if after in ("?", "{"):
+        return (word[:-1], True) if len(word) > _KEY else None
+    return word, False
+
+
+def _closing(text: str) -> int:
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return place
+    return -1
+
+
+def _options(text: str) -> list[str]:
+    options, depth, begin = [], 0, 0
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == "|" and depth == 0:
+            options.append(text[begin:place])
+            begin = place + 1
+    return [*options, text[begin:]]
