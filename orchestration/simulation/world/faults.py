@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import billing, faults_access, faults_debt, faults_stripe, faults_zone
+from . import billing, faults_access, faults_debt, faults_stripe, faults_zone, look_alikes
 from .lifecycles import special
 from .state import World
 from .times import START
@@ -11,6 +11,7 @@ from .times import START
 def plant(w: World) -> None:
     """All faults that live on accounts of their own."""
     faults_stripe.plant(w)
+    look_alikes.plant(w)
     faults_zone.plant(w)
     faults_debt.plant_triple_store(w)
     faults_debt.plant_lifting(w)

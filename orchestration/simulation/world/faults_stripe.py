@@ -12,12 +12,10 @@ from .lifecycles import (
     Fault,
     copies,
     live,
-    live_between,
     lives,
     plan_merge,
     second_row,
     set_type,
-    set_workflow,
     special,
     suspend,
 )
@@ -44,7 +42,7 @@ def base(w: World, account: Account, interval: str = "year", start: int | None =
     return sub
 
 
-def _add_on(sub: Sub) -> tuple[Item, Ope]:
+def add_on(sub: Sub) -> tuple[Item, Ope]:
     item = sub.items[-1]
     assert item.ope is not None
     return item, item.ope
@@ -52,7 +50,7 @@ def _add_on(sub: Sub) -> tuple[Item, Ope]:
 
 def missing(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
     """The OPE's item is taken off the subscription in Stripe."""
-    item, ope = _add_on(base(w, account))
+    item, ope = add_on(base(w, account))
     sub = item.sub
 
     def mend(moment: int) -> None:
@@ -71,7 +69,7 @@ def missing(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
 def orphan(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
     """An item lives whose OPE is soft-deleted (even variants), or that no OPE ever named."""
     sub = base(w, account)
-    item, ope = _add_on(sub)
+    item, ope = add_on(sub)
     made: list[Item] = []
 
     def make(moment: int) -> None:
@@ -98,7 +96,7 @@ def orphan(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
 def status(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
     """The subscription is over in Stripe, the engine still has it as billed."""
     sub = base(w, account)
-    extra, ope = _add_on(sub)
+    extra, ope = add_on(sub)
     estate.change_ope(w, ope, sub.period_start, deleted_date=iso(sub.period_start))
     estate.remove_item(w, extra, sub.period_start)
     estate.sync_access(w, account, sub.period_start)
@@ -126,7 +124,7 @@ def status(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
 
 def price(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
     """The item has another price than the catalogue's."""
-    item, ope = _add_on(base(w, account))
+    item, ope = add_on(base(w, account))
 
     def make(moment: int) -> None:
         amount = item.row["unit_amount"]
@@ -149,7 +147,7 @@ def price(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
 
 def quantity(w: World, account: Account, variant: int) -> tuple[Fault, Ope]:
     """The item bills another number than the OPE has."""
-    item, ope = _add_on(base(w, account))
+    item, ope = add_on(base(w, account))
     granted = ope.row["component"]
     estate.add_ope(w, account, item.sub.period_start, granted, ["1"], "ADMIN:goodwill")
 
@@ -185,8 +183,6 @@ def plant(w: World) -> None:
                 live(w, fault, windows)
             _suspended(w, maker, how)
             _look_alikes(w, maker)
-    _in_flight(w)
-    _never_drift(w)
 
 
 def _suspended(w: World, maker: Maker, how: str) -> None:
@@ -241,59 +237,3 @@ def _look_alikes(w: World, maker: Maker) -> None:
     fault, _ = maker(w, twice, 0)
     live(w, fault, ALWAYS)
     w.at(at("2026-01-11T10:00"), lambda t: second_row(w, twice, t))
-
-
-def _in_flight(w: World) -> None:
-    """A wrong quantity that a running workflow may explain; a price just before renewal."""
-    fault, ope = quantity(w, special(w), 0)
-    start = at("2026-03-04T09:00")
-    w.at(start, lambda t: set_workflow(w, ope, t, True))
-    live_between(w, fault, start + 60, start + 3 * DAY)
-    w.at(start + 3 * DAY + 60, lambda t: set_workflow(w, ope, t, False))
-    for day in (3, 10, 17):
-        account = special(w)
-        end = at(f"2026-03-{day:02d}T10:00")
-        sub = base(w, account, "year", end - 365 * DAY)
-        sub.period_end = end
-        for item in sub.items:
-            item.row["current_period_end"] = iso(end)
-        schedule_renewal(w, sub)
-        item, ope = _add_on(sub)
-        _price_between(w, account, item, ope, end - 2 * DAY, end - 20 * HOUR)
-
-
-def _price_between(w: World, account: Account, item: Item, ope: Ope, start: int, end: int) -> None:
-    def make(moment: int) -> None:
-        wrong = {"unit_amount": 333, "unit_amount_decimal": "333"}
-        w.update(account, "stripe.subscription_items", item.row, moment, **wrong)
-        estate.sub_updated(w, item.sub, moment)
-
-    def mend(moment: int) -> None:
-        estate.reprice(w, item, moment, item.component, ope.row["value_phases"][0])
-
-    fault = Fault("stripe", "price_mismatch", account, lambda: item.row["id"], make, mend)
-    live_between(w, fault, start, end)
-
-
-def _never_drift(w: World) -> None:
-    """Items that look wrong and are not: collected debt, contracts, no price to expect."""
-    for index in range(5):
-        account = special(w)
-        sub = base(w, account)
-        debt = estate.add_item(w, sub, sub.period_start, "waiting_rooms", "1")
-        debt.row["metadata"] = {"bad_debt_item": "true"}
-        debt.row["unit_amount"], debt.row["unit_amount_decimal"] = 4200, "4200"
-        contract = special(w, "ad_hoc_contract")
-        sub = base(w, contract)
-        estate.add_item(w, sub, sub.period_start, "waiting_rooms", "1")
-        unpriced = special(w, currency="gbp")
-        sub = base(w, unpriced)
-        item_ope = estate.buy(w, sub, sub.period_start, "static_addresses", "2")
-        assert item_ope.item is not None
-        item_ope.item.row["unit_amount"] = 1234 + index
-        item_ope.item.row["unit_amount_decimal"] = str(1234 + index)
-        estate.sync_access(w, unpriced, sub.period_start)
-        waiting = special(w)
-        plan = base(w, waiting).items[0].ope
-        assert plan is not None
-        plan.row["value_phases"] = ["pro", "biz"]
