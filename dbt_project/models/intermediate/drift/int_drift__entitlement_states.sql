@@ -77,6 +77,7 @@ ope_subscriptions as (
     where subscription_id is not null
 ),
 
+-- a deletion may carry the key alone, so the end of a version is a point as well as its beginning
 points as (
     select
         account_id,
@@ -87,8 +88,22 @@ points as (
     select
         account_id,
         component,
+        valid_to,
+    from opes
+    where valid_to is not null
+    union distinct
+    select
+        account_id,
+        component,
         valid_from,
     from entitlements
+    union distinct
+    select
+        account_id,
+        component,
+        valid_to,
+    from entitlements
+    where valid_to is not null
     union distinct
     select
         ope_subscriptions.account_id,

@@ -43,6 +43,7 @@ links as (
     where stripe_customer_id is not null
 ),
 
+-- a deletion may carry the key alone, so the end of a version is a point as well as its beginning
 points as (
     select
         account_id,
@@ -53,6 +54,12 @@ points as (
         account_id,
         valid_from,
     from customers
+    union distinct
+    select
+        account_id,
+        valid_to,
+    from customers
+    where valid_to is not null
     union distinct
     select
         links.account_id,

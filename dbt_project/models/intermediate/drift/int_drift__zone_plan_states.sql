@@ -27,6 +27,7 @@ opes as (
     where component = 'zone_plan' and object_type = 'zone'
 ),
 
+-- a deletion may carry the key alone, so the end of a version is a point as well as its beginning
 points as (
     select
         zone_id,
@@ -37,6 +38,12 @@ points as (
         zone_id,
         valid_from,
     from opes
+    union distinct
+    select
+        zone_id,
+        valid_to,
+    from opes
+    where valid_to is not null
 ),
 
 intervals as (
