@@ -1,0 +1,171 @@
+"""JSON objects become typed rows, or a violation that names stream and column."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from orchestration.errors import ContractViolation
+from orchestration.sources.arrow import landed_schema
+from orchestration.sources.contract import table
+from orchestration.sources.misfits import MAX_TIME, MIN_TIME, unfit_decimal
+from orchestration.sources.records import RecordBuilder
+
+ITEM: dict[str, Any] = {
+    "id": "si_1",
+    "subscription": "sub_1",
+    "price": {
+        "id": "price_1",
+        "product": "prod_1",
+        "unit_amount": 500,
+        "unit_amount_decimal": "500.000000001",
+        "currency": "usd",
+        "recurring": {"interval": "month", "usage_type": "licensed"},
+    },
+    "quantity": 2,
+    "metadata": {"bad_debt_item": "true"},
+    "current_period_start": 1767225600,
+    "current_period_end": 1769904000,
+    "created": 1767225600,
+}
+
+
+def builder(stream: str = "stripe.subscription_items", **options: Any) -> RecordBuilder:
+    return RecordBuilder(table(stream), b"key", conditional=("metadata", "quantity"), **options)
+
+
+def item(**changes: Any) -> dict[str, Any]:
+    return json.loads(json.dumps(ITEM)) | changes  # type: ignore[no-any-return]
+
+
+def test_columns_are_typed_by_path() -> None:
+    records = builder().build([item()])
+    assert records.data.schema == landed_schema(table("stripe.subscription_items"))
+    (row,) = records.data.to_pylist()
+    assert row["price_id"] == "price_1"
+    assert row["unit_amount"] == Decimal("500.000000001")
+    assert row["current_period_start_at"] == datetime(2026, 1, 1)
+    assert row["bad_debt_item"] == "true"
+    assert json.loads(row["payload"])["price"]["currency"] == "usd"
+
+
+def test_payload_does_not_depend_on_the_order_of_keys() -> None:
+    forward = builder().build([item()]).data.column("payload")
+    backward = builder().build([dict(reversed(item().items()))]).data.column("payload")
+    assert forward == backward
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "said"),
+    [
+        ({"subscription": None}, "subscription_id", "no value in row si_1"),
+        ({"created": "yesterday"}, "created_at", "not a time"),
+        ({"quantity": "2"}, "quantity", "not a whole number"),
+        ({"quantity": 2.5}, "quantity", "not a whole number but 2.5"),
+        ({"price": {"id": 7}}, "price_id", "not a text"),
+    ],
+)
+def test_retyped_or_missing_values_name_stream_and_column(
+    change: dict[str, Any], column: str, said: str
+) -> None:
+    with pytest.raises(ContractViolation) as caught:
+        builder().build([item(**change)])
+    assert f"stripe.subscription_items: column {column!r}" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_renamed_part_is_missing() -> None:
+    renamed = item()
+    renamed["period_end"] = renamed.pop("current_period_end")
+    with pytest.raises(ContractViolation, match="'current_period_end_at' is missing"):
+        builder().build([renamed])
+
+
+def test_additional_parts_stay_in_the_payload() -> None:
+    (row,) = builder().build([item(brand_new={"x": 1})]).data.to_pylist()
+    assert json.loads(row["payload"])["brand_new"] == {"x": 1}
+
+
+def test_report_mode_takes_what_is_there_and_tells_the_rest() -> None:
+    records = builder(mode="report").build([item(quantity="2"), {"object": "no id"}])
+    (row,) = records.data.to_pylist()
+    assert row["quantity"] is None
+    assert records.violations == [
+        "stripe.subscription_items: column 'quantity' is not a whole number but str in row si_1"
+    ]
+
+
+def test_values_that_fit_no_column_are_kept_aside() -> None:
+    bodies = [
+        item(id="a", created=10**15),
+        item(id="b", created=-(10**15)),
+        item(id="c", metadata={"bad_debt_item": "tr\x00ue"}),
+        item(id="d", price={**ITEM["price"], "unit_amount_decimal": "0.0000000001"}),
+        item(id="e", price={**ITEM["price"], "unit_amount_decimal": "NaN"}),
+    ]
+    records = builder().build(bodies)
+    rows = {r["subscription_item_id"]: r for r in records.data.to_pylist()}
+    assert rows["a"]["created_at"] == MAX_TIME
+    assert rows["b"]["created_at"] == MIN_TIME
+    assert rows["c"]["bad_debt_item"] == "true"
+    assert "\\u0000" not in rows["c"]["payload"]
+    assert rows["d"]["unit_amount"] is None
+    assert rows["e"]["unit_amount"] is None
+    assert {(m.row_key, m.rule) for m in records.misfits} == {
+        ("a", "time_clamped"),
+        ("b", "time_clamped"),
+        ("c", "nul_stripped"),
+        ("d", "number_unfit"),
+        ("e", "number_unfit"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "unfit"),
+    [
+        ("1.123456789", False),
+        ("1.1234567890", False),
+        ("1.1234567891", True),
+        ("99999999999999999999999999999", False),
+        ("100000000000000000000000000000", True),
+        ("Infinity", True),
+    ],
+)
+def test_which_decimals_fit(text: str, unfit: bool) -> None:
+    assert unfit_decimal(Decimal(text)) is unfit
+
+
+def test_jira_times_labels_and_counts() -> None:
+    from orchestration.sources.jira import issue_builder
+
+    fields: dict[str, Any] = {
+        "project": {"key": "BILL"},
+        "issuetype": {"name": "Bug"},
+        "status": {"name": "Open", "statusCategory": {"key": "new"}},
+        "priority": None,
+        "summary": "mail a@example.com",
+        "description": None,
+        "labels": ["a", None],
+        "components": [{"name": "Checkout"}],
+        "created": "2026-03-08T01:30:00.000-0800",
+        "updated": "2026-03-08T03:30:00.000-0700",
+        "resolutiondate": None,
+        "customfield_10050": None,
+        "customfield_10051": None,
+        "customfield_10052": 3.0,
+    }
+    records = issue_builder(b"key").build([{"id": "1", "key": "BILL-1", "fields": fields}])
+    (row,) = records.data.to_pylist()
+    # One hour apart on the wall, one hour apart in fact: the clocks went forward in between.
+    assert row["created_at"] == datetime(2026, 3, 8, 9, 30)
+    assert row["updated_at"] == datetime(2026, 3, 8, 10, 30)
+    assert row["summary"] == "mail [email]"
+    assert "a@example.com" not in row["payload"]
+    assert row["labels"] == ["a", ""]
+    assert row["components"] == ["Checkout"]
+    assert row["support_case_count"] == 3
+    assert [m.rule for m in records.misfits] == ["array_null"]

@@ -1,0 +1,127 @@
+"""Personal data is masked, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.simulation.adf import document
+from orchestration.sources.adf import adf_text
+from orchestration.sources.redact import (
+    hasher,
+    is_iban,
+    is_luhn,
+    mask_emails,
+    path_remover,
+    redact_text,
+)
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+LABELLED = [
+    json.loads(line)
+    for line in (FIXTURES / "tickets_labelled.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("write to Ana.Lima+billing@mail.example.com.", "write to [email]."),
+        ("card 4242 4242 4242 4242 was charged", "card [card] was charged"),
+        ("card 4242-4242-4242-4242", "card [card]"),
+        ("IBAN DE89 3704 0044 0532 0130 00 failed", "IBAN [iban] failed"),
+        ("call +49 30 123456-78 today", "call [phone] today"),
+        ("call (555) 123-4567 or 555-123-4567", "call [phone] or [phone]"),
+    ],
+)
+def test_personal_data_is_masked(text: str, masked: str) -> None:
+    assert redact_text(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in_1SvQ8mKf81723645 paid 1767225600",
+        "order 4242 4242 4242 4241 (no Luhn digit)",
+        "DE88 3704 0044 0532 0130 00 (checksum does not hold)",
+        "2026-03-24 12:00:00, 2026-03-24T06:00:00Z, 10.0.0.1",
+        "amount 123456789012345 minor units, account acc_00012345",
+    ],
+)
+def test_ids_times_and_amounts_come_out_unchanged(text: str) -> None:
+    assert redact_text(text) == text
+
+
+@pytest.mark.parametrize("ticket", LABELLED, ids=lambda t: t["key"])
+def test_labelled_tickets_hold_nothing_to_mask(ticket: dict[str, Any]) -> None:
+    for value in (ticket["summary"], ticket["description"]):
+        assert redact_text(value) == value
+        assert adf_text(document(value)) == value
+
+
+def test_checksums() -> None:
+    assert is_luhn("4242424242424242") and not is_luhn("4242424242424241")
+    assert is_iban("GB82 WEST 1234 5698 7654 32") and not is_iban("GB83 WEST 1234 5698 7654 32")
+
+
+def test_keyed_hash_joins_and_depends_on_the_key() -> None:
+    first, second = hasher(b"one"), hasher(b"two")
+    assert first("Ana@Example.com ") == first("ana@example.com")
+    assert first("ana@example.com") != second("ana@example.com")
+    assert first(None) is None
+    assert "ana" not in str(first("ana@example.com"))
+
+
+def test_paths_are_removed_in_place() -> None:
+    body = {"email": "a@b.co", "card": {"last4": "4242", "brand": "visa"}, "link": None}
+    path_remover(("email", "card.last4", "link.email", "absent.part"))(body)
+    assert body == {"card": {"brand": "visa"}, "link": None}
+
+
+def test_masked_json_stays_json() -> None:
+    text = json.dumps({"note": 'mail "x@example.com"', "n": 1})
+    assert json.loads(mask_emails(text)) == {"note": 'mail "[email]"', "n": 1}
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="\r", exclude_categories=["Cs"])))
+def test_plain_text_survives_the_document_format(text: str) -> None:
+    assert (adf_text(document(text)) or "") == text
+
+
+def test_structured_documents_become_readable_text() -> None:
+    def text(value: str) -> dict[str, Any]:
+        return {"type": "text", "text": value}
+
+    def paragraph(value: str) -> dict[str, Any]:
+        return {"type": "paragraph", "content": [text(value)]}
+
+    body = {
+        "type": "doc",
+        "content": [
+            {"type": "heading", "content": [text("Steps")]},
+            {
+                "type": "orderedList",
+                "attrs": {"order": 3},
+                "content": [{"type": "listItem", "content": [paragraph("pay")]}],
+            },
+            {
+                "type": "table",
+                "content": [
+                    {
+                        "type": "tableRow",
+                        "content": [
+                            {"type": "tableCell", "content": [paragraph("a")]},
+                            {"type": "tableCell", "content": [paragraph("b")]},
+                        ],
+                    }
+                ],
+            },
+            {"type": "mediaSingle", "content": [{"type": "media", "attrs": {"id": "1"}}]},
+        ],
+    }
+    assert adf_text(body) == "Steps\n\n3. pay\n\na\tb\n\n"
