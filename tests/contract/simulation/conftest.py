@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +21,20 @@ def world_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def running(
-    world_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SimulatedPlatform]:
+def homes() -> Iterator[Path]:
+    """Where platforms keep their data: not below pytest's own folder.
+
+    As root the server runs as another user, and every pytest that starts closes the
+    common parent of all temporary folders to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="paygo-platform-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def running(world_dir: Path, homes: Path) -> Iterator[SimulatedPlatform]:
     """The platform at the first boundary."""
-    with SimulatedPlatform(world_dir, tmp_path_factory.mktemp("home")) as platform:
+    with SimulatedPlatform(world_dir, homes / "running") as platform:
         platform.advance(BASE)
         yield platform
 

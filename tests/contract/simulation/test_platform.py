@@ -26,14 +26,9 @@ from tests.contract.simulation.handmade import (
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("moving")
-
-
-@pytest.fixture(scope="module")
-def moved(world_dir: Path, home: Path) -> Iterator[SimulatedPlatform]:
+def moved(world_dir: Path, homes: Path) -> Iterator[SimulatedPlatform]:
     """A platform that goes from the first boundary to the second."""
-    with SimulatedPlatform(world_dir, home) as platform:
+    with SimulatedPlatform(world_dir, homes / "moved") as platform:
         platform.advance(BASE)
         platform.advance(NEXT)
         yield platform
@@ -74,13 +69,16 @@ def test_stripe_changes_arrive_with_the_boundary(moved: SimulatedPlatform) -> No
     assert deletion["email"] == "person25@example.com"  # the event still has the body
 
 
-def test_postgres_resumes_goes_back_or_starts_over(world_dir: Path, tmp_path: Path) -> None:
+def test_postgres_resumes_goes_back_or_starts_over(
+    world_dir: Path, homes: Path, tmp_path: Path
+) -> None:
+    home = homes / "resumed"
     marker = "create table public.proof (x integer)"
-    with SimulatedPlatform(world_dir, tmp_path) as platform:
+    with SimulatedPlatform(world_dir, home) as platform:
         platform.advance(BASE)
         with platform.postgres.admin("subscriptions") as connection:
             connection.execute(marker)
-    with SimulatedPlatform(world_dir, tmp_path) as platform:
+    with SimulatedPlatform(world_dir, home) as platform:
         platform.advance(NEXT + timedelta(hours=3))
         with platform.postgres.admin("subscriptions") as connection:
             found = connection.execute("select to_regclass('public.proof') is not null").fetchone()
@@ -88,20 +86,26 @@ def test_postgres_resumes_goes_back_or_starts_over(world_dir: Path, tmp_path: Pa
         assert keys(platform.endpoints.engine_dsn, "select stuck_event_id from subs_stuck_events")
         assert platform.holdings()["now"] == "2026-02-23T03:00:00Z"
         assert platform.holdings()["stripe"]["customers"] == 26
-    with SimulatedPlatform(world_dir, tmp_path) as platform:
+    with SimulatedPlatform(world_dir, home) as platform:
         platform.advance(BASE)  # back: it is
         query = "select stuck_event_id from subs_stuck_events order by 1"
         assert keys(platform.endpoints.engine_dsn, query) == ["key_1", "key_2"]
     other = {"engine.subs_account": [postgres_row("engine.subs_account", 77)]}
     changed = write_world(tmp_path / "other", [(BASE, {**base_folder(), **other})])
     (changed / "world.json").write_text('{"seed": 2}')
-    with SimulatedPlatform(changed, tmp_path) as platform:
+    with SimulatedPlatform(changed, home) as platform:
         platform.advance(BASE - timedelta(days=1))
         assert set(platform.holdings()["stripe"].values()) == {0}
         assert stripe_client(platform).v1.customers.list().data == []
         platform.advance(BASE)
         accounts = "select account_id from subs_account"
         assert keys(platform.endpoints.engine_dsn, accounts) == ["key_77"]
+
+
+def test_time_goes_forward_only(moved: SimulatedPlatform) -> None:
+    with pytest.raises(PermanentFailure, match="cannot go back"):
+        moved.advance(BASE)
+    assert stripe_client(moved).v1.customers.retrieve(f"cus_{26:014d}").id
 
 
 def test_the_key_is_revoked_when_the_world_says_so(moved: SimulatedPlatform) -> None:
@@ -152,11 +156,11 @@ def test_a_missing_world_is_named(tmp_path: Path) -> None:
         SimulatedPlatform(tmp_path / "nowhere", tmp_path).start()
 
 
-def test_a_bad_change_is_named_and_loads_nothing(tmp_path: Path) -> None:
+def test_a_bad_change_is_named_and_loads_nothing(homes: Path, tmp_path: Path) -> None:
     bad = {"engine.subs_account": [postgres_row("engine.subs_account", 1, flags="many")]}
     world = write_world(tmp_path / "world", [(BASE, base_folder()), (NEXT, bad)])
     folder = world / "changes" / f"001-{NEXT:%Y%m%dT%H%M%SZ}"
-    with SimulatedPlatform(world, tmp_path / "home") as platform:
+    with SimulatedPlatform(world, homes / "bad") as platform:
         platform.advance(BASE)
         with pytest.raises(ContractViolation, match=r"subs_account.jsonl.*column flags"):
             platform.advance(NEXT)
