@@ -26,6 +26,7 @@ STAGE_TITLES = {
     "world": "Generating the simulated world",
     "start sources": "Starting PostgreSQL, Stripe and Jira",
     "extract": "Extracting",
+    "parse": "Waiting for dbt to parse its project",
     "build": "Building the models (dbt)",
     "check": "Checking (Great Expectations)",
     "alert": "Evaluating alerts",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ from orchestration.workspace import make_folder, run_lock
 
 Wanted = dict[datetime, dict[str, list[str]]]
 """Streams to extract, by moment and source."""
+
+FILE_SOURCES = ("knowledge", "tickets")
 
 
 class Watcher(Protocol):
@@ -98,7 +100,9 @@ def _demo(settings: Settings, choice: DemoChoice, watcher: Watcher) -> RunReport
     stages.report.seconds.update(timings.report.seconds)
     with ThreadPoolExecutor(1) as background:
         manifest = background.submit(_parse_models, settings)
-        _replay(stages, world, folder, watcher, manifest)
+        _replay(stages, world, folder, watcher)
+        with stages.stage("parse"):
+            manifest.result()
     stages.report.planned = world.planned_failures(now)
     stages.finish()
     return stages.report
@@ -145,9 +149,7 @@ def choice_text(identity: dict[str, Any]) -> str:
     )
 
 
-def _replay(
-    stages: Stages, world: World, folder: Path, watcher: Watcher, manifest: Future[Path]
-) -> None:
+def _replay(stages: Stages, world: World, folder: Path, watcher: Watcher) -> None:
     """Extract every moment that is not in the ledger yet, in one Dagster run."""
     from orchestration.simulation.platform import SimulatedPlatform
 
@@ -162,7 +164,6 @@ def _replay(
         try:
             write_settings(stages.settings, endpoints.environment())
             stages.settings = with_endpoints(stages.settings, endpoints.environment())
-            manifest.result()
             _extract_days(stages, wanted, warehouse, platform.advance, watcher)
         finally:
             platform.close()
@@ -172,7 +173,8 @@ def outstanding(warehouse: Warehouse, moments: Sequence[datetime]) -> Wanted:
     """Return what is left to extract: streams behind a moment and not attempted at it.
 
     At the last moment an earlier failure is tried again; a day that has passed is not,
-    because no source can be read as it was then.
+    because no source can be read as it was then. Authored knowledge and the classifier's
+    rules are files of today: they are read at the last moment only.
     """
     reached = {
         row["stream"]: row["as_of"].replace(tzinfo=UTC)
@@ -186,8 +188,9 @@ def outstanding(warehouse: Warehouse, moments: Sequence[datetime]) -> Wanted:
     for moment in moments:
         for table in CONTRACT:
             behind = table.stream not in reached or reached[table.stream] < moment
-            again = moment == moments[-1] or (table.stream, moment) not in attempted
-            if behind and again:
+            last = moment == moments[-1]
+            again = last or (table.stream, moment) not in attempted
+            if behind and again and (last or table.source not in FILE_SOURCES):
                 day = wanted.setdefault(moment, {})
                 day.setdefault(table.source, []).append(table.stream)
     return wanted

@@ -154,21 +154,16 @@ class Stages:
         self.as_of = as_of
         self.report = RunReport(as_of)
         self._on_stage = on_stage
-        self._given_instance = instance
-        self._made: tuple[dg.Definitions, dg.DagsterInstance] | None = None
+        self._instance = instance
+        self._definitions: dg.Definitions | None = None
 
-    def _dagster(self) -> tuple[dg.Definitions, dg.DagsterInstance]:
-        """Return definitions and the instance under the home, made once."""
-        if self._made is None:
+    def _dagster(self) -> dg.DagsterInstance:
+        """Return the instance whose records lie under the home, made once."""
+        if self._instance is None:
             import dagster as dg
 
-            from orchestration.defs.stages import build_definitions
-
-            instance = self._given_instance or dg.DagsterInstance.from_config(
-                str(dagster_home(self.settings))
-            )
-            self._made = (build_definitions(self.settings), instance)
-        return self._made
+            self._instance = dg.DagsterInstance.from_config(str(dagster_home(self.settings)))
+        return self._instance
 
     def runtime(self, as_ofs: Sequence[datetime] = ()) -> Runtime:
         """Return what the Dagster run of a stage is handed."""
@@ -202,10 +197,9 @@ class Stages:
         from orchestration.defs.raw import replay_assets
         from orchestration.defs.runtime import RUNTIME
 
-        _, instance = self._dagster()
         result = dg.materialize(
             [replay_assets()],
-            instance=instance,
+            instance=self._dagster(),
             raise_on_error=False,
             resources={RUNTIME: runtime},
         )
@@ -255,14 +249,16 @@ class Stages:
         self, job: str, runtime: Runtime, keys: Sequence[dg.AssetKey] | None = None
     ) -> dg.ExecuteInProcessResult:
         from orchestration.defs.runtime import RUNTIME
+        from orchestration.defs.stages import build_definitions
 
-        definitions, instance = self._dagster()
-        resources: Mapping[str, Any] = {RUNTIME: runtime}
-        return definitions.resolve_job_def(job).execute_in_process(
-            instance=instance,
+        if self._definitions is None:
+            self._definitions = build_definitions(self.settings)
+        resources: Mapping[str, Any] = {**(self._definitions.resources or {}), RUNTIME: runtime}
+        return self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._dagster(),
             raise_on_error=False,
             asset_selection=list(keys) if keys is not None else None,
-            resources={**dict(definitions.resources or {}), **resources},
+            resources=resources,
         )
 
 

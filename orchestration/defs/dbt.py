@@ -108,11 +108,12 @@ def warehouse_models(manifest: Path) -> dg.AssetsDefinition:
     @dbt_assets(  # type: ignore[untyped-decorator]
         manifest=manifest,
         dagster_dbt_translator=LayeredTranslator(),
-        required_resource_keys={RUNTIME},
+        required_resource_keys={RUNTIME, "dbt"},
     )
-    def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         runtime = cast(Runtime, getattr(context.resources, RUNTIME))
         os.environ.update(dbt_environment(runtime.settings))
+        dbt = cast(DbtCliResource, context.resources.dbt)
         invocation = dbt.cli(
             ["build", *dbt_vars(runtime.as_ofs[-1])],
             context=context,
