@@ -1,4 +1,4 @@
-"""Whether a ticket waits for an engineer's act, with the reason. Categories are decided elsewhere."""
+"""Whether a ticket waits for an engineer's act, with the reason. No category is decided here."""
 
 from __future__ import annotations
 

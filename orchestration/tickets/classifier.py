@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -84,6 +85,16 @@ def load_model(weights_path: Path = WEIGHTS_FILE) -> Model:
             weights[features.index(name), CATEGORIES.index(category)] += value
     version = hashlib.sha256((rulebook.version + text).encode()).hexdigest()[:16]
     return Model(rulebook, tuple(features), weights, version)
+
+
+def measured_quality(weights_path: Path = WEIGHTS_FILE) -> dict[str, Any] | None:
+    """Return the cross-validated figures stored with the weights, None when there are none.
+
+    tickets (count), macro_f1 (0 to 1), accuracy_percent (0 to 100).
+    """
+    learned = yaml.load(weights_path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    found: dict[str, Any] | None = learned.get("measured")
+    return found
 
 
 def vector(features: tuple[str, ...], evidence: Evidence) -> Matrix:

@@ -38,10 +38,11 @@ _STOP_WORDS = {
     "et sans depuis il a ete au sur son sa dans qui chez",
 }
 _STOPS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
-_ENGLISH = frozenset(
+_ENGLISH_WORDS = (
     "the and is not a an was has with on of to for in it he she they but still at this that be "
-    "are have his after since from customer we i".split()
+    "are have his after since from customer we i"
 )
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
 _WORD = re.compile(r"[^\W\d]+")
 
 

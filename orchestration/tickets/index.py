@@ -62,9 +62,9 @@ class PhraseIndex:
                 for concept, pattern in table[key]:
                     if concept in done:
                         continue
-                    match = pattern.match(folded, start)
-                    if match:
-                        yield concept, start, match.end()
+                    found = pattern.match(folded, start)
+                    if found:
+                        yield concept, start, found.end()
 
 
 def build_index(phrases: list[tuple[int, list[str]]]) -> PhraseIndex:

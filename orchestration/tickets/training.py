@@ -147,8 +147,8 @@ def _folds(tickets: Sequence[Ticket], folds: int) -> Matrix:
     return result
 
 
-def write_weights(tickets: Sequence[Ticket], path: Path = WEIGHTS_FILE) -> None:
-    """Fit on all tickets and store scale and adjustments, rounded to 3 places."""
+def write_weights(tickets: Sequence[Ticket], measured: Figures, path: Path = WEIGHTS_FILE) -> None:
+    """Fit on all tickets; store scale, adjustments (3 places) and the cross-validated figures."""
     rulebook = load_rulebook()
     features, authored = authored_weights(rulebook)
     values, truth = design_matrix(rulebook, tickets)
@@ -161,7 +161,15 @@ def write_weights(tickets: Sequence[Ticket], path: Path = WEIGHTS_FILE) -> None:
         }
         for name, row in zip(features, adjustment, strict=True)
     }
-    content = {"scale": round(scale, 4), "adjustments": {n: r for n, r in rows.items() if r}}
+    content = {
+        "measured": {
+            "tickets": len(measured.truth),
+            "macro_f1": round(measured.macro_f1, 3),
+            "accuracy_percent": round(100 * measured.accuracy, 1),
+        },
+        "scale": round(scale, 4),
+        "adjustments": {name: row for name, row in rows.items() if row},
+    }
     head = "# Learned by `python -m orchestration.tickets.training FILES --write`; not by hand.\n"
     path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
@@ -180,11 +188,13 @@ def main(arguments: list[str]) -> int:
     """Print the figures of the first labelled file; `--write` stores weights of all files."""
     files = [read_labelled(Path(name)) for name in arguments if not name.startswith("--")]
     more = [ticket for extra in files[1:] for ticket in extra]
-    stored = "--apply" in arguments
-    figures = apply_stored(files[0]) if stored else cross_validate(files[0], more)
+    if "--apply" in arguments:
+        sys.stdout.write(report(apply_stored(files[0])) + "\n")
+        return 0
+    figures = cross_validate(files[0], more)
     sys.stdout.write(report(figures) + "\n")
     if "--write" in arguments:
-        write_weights([*files[0], *more])
+        write_weights([*files[0], *more], figures)
     return 0
 
 
