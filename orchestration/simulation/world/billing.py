@@ -211,6 +211,7 @@ def fail(w: World, account: Account, invoice: Row, moment: int) -> None:
         return
     if invoice["attempt_count"] == 1:
         intent(w, account, moment, invoice["amount_due"], "requires_payment_method")
+        w.event("invoice.updated", "invoice", invoice["id"], moment)
     _charge(w, account, invoice, moment, "failed")
     _invoice_changed(w, account, invoice, moment, "invoice.payment_failed")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from . import billing, faults_access, faults_debt, faults_stripe, faults_zone, look_alikes
+from functools import partial
+
+from . import billing, estate, faults_access, faults_debt, faults_stripe, faults_zone, look_alikes
 from .lifecycles import special
-from .state import World
-from .times import START
+from .state import Account, World
+from .times import DAY, START, at, iso
 
 
 def plant(w: World) -> None:
@@ -19,6 +21,7 @@ def plant(w: World) -> None:
     faults_debt.plant_zero_payments(w)
     faults_access.plant(w)
     _long_invoice(w)
+    _rare_events(w)
 
 
 def _long_invoice(w: World) -> None:
@@ -27,3 +30,41 @@ def _long_invoice(w: World) -> None:
     bill = billing.Bill("manual", "manual", 25_000, lines=25)
     invoice = billing.issue(w, account, None, START + 36_000, bill)
     billing.pay(w, account, invoice, START + 36_060)
+
+
+def _rare_events(w: World) -> None:
+    """Events that a small world may never have: each comes at least once."""
+    account = special(w)
+    first = at("2026-03-02T09:00")
+    for index, kind in enumerate(("updated", "automatically_updated")):
+        w.at(
+            first + index * DAY,
+            partial(_touch_method, w, account, f"payment_method.{kind}"),
+        )
+    statuses = ("canceled", "requires_action")
+    for index, status in enumerate(statuses):
+        w.at(first + (2 + index) * DAY, partial(_intent, w, account, status))
+    w.at(first + 4 * DAY, partial(_challenged, w, account))
+
+
+def _touch_method(w: World, account: Account, kind: str, moment: int) -> None:
+    row = w.store.tables["stripe.payment_methods"][account.method_id]
+    w.update(account, "stripe.payment_methods", row, moment, country="US")
+    w.event(kind, "payment_method", row["id"], moment)
+
+
+def _intent(w: World, account: Account, status: str, moment: int) -> None:
+    billing.intent(w, account, moment, 1500, status)
+
+
+def _challenged(w: World, account: Account, moment: int) -> None:
+    """A trial whose end is announced, and an invoice that the bank wants confirmed."""
+    sub = estate.add_sub(w, account, moment, "year", status="trialing")
+    estate.buy(w, sub, moment, "seats", "1")
+    sub.row["trial_end"] = iso(moment + 14 * DAY)
+    estate.sync_access(w, account, moment)
+    w.event("customer.subscription.trial_will_end", "subscription", sub.row["id"], moment + 60)
+    bill = billing.Bill("subscription_create", "engine_checkout", 1500)
+    invoice = billing.issue(w, account, sub, moment, bill)
+    w.event("invoice.payment_action_required", "invoice", invoice["id"], moment + 60)
+    billing.void(w, account, invoice, moment + 120)

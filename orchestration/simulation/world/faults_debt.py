@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from . import baddebt, billing, estate
 from .lifecycles import (
     SMALL_WORLD,
@@ -156,7 +158,7 @@ def _double(w: World, consolidated: int, again: int | None) -> None:
     debts: list[Row] = []
     for amount in (1900, 4300):
         bill = billing.Bill("subscription_cycle", "stripe_auto", amount)
-        debts.append(billing.issue(w, account, None, marked - 14 * DAY, bill))
+        w.at(marked - 14 * DAY, partial(_debt, w, account, bill, debts))
         w.plan_uncollectible(marked)
     w.at(marked, lambda t: baddebt.enter(w, account, debts, t))
     w.at(consolidated, lambda t: baddebt.recover(w, account, t))
@@ -165,6 +167,10 @@ def _double(w: World, consolidated: int, again: int | None) -> None:
     w.at(again, lambda t: billing.pay(w, account, debts[0], t))
     first_end = max(again, consolidated + 60)
     w.ledger.plant("double_charge", account.account_id, "double_charged", first_end)
+
+
+def _debt(w: World, account: Account, bill: billing.Bill, debts: list[Row], moment: int) -> None:
+    debts.append(billing.issue(w, account, None, moment, bill))
 
 
 def plant_zero_payments(w: World) -> None:

@@ -27,12 +27,14 @@ class Pipe:
     def __init__(self, w: World) -> None:
         self.w = w
         self.handlers: dict[str, list[str]] = {}
+        self._day_end = START
         for row in _handlers():
             self.handlers.setdefault(row["event_type"], []).append(row["handler"])
 
     def deliver(self, day_start: int) -> None:
         """Write the deliveries of the events emitted since the last call."""
         rng = self.w.rng("pipe")
+        self._day_end = day_start + DAY
         events = sorted(self.w.day_events, key=lambda e: (e[2], e[0]))
         self.w.day_events = []
         wanted = max(_FEWEST, round(self.w.size * _PER_ACCOUNT * rng.uniform(0.85, 1.15)))
@@ -112,8 +114,10 @@ class Pipe:
 
     def _insert(self, row: dict[str, Any], updated: int) -> None:
         """Rows of the last minutes of a day may commit after midnight."""
-        late = updated // 1_000_000 % DAY
-        if late > DAY - 590 and self.w.rng("late").random() < 0.3:
+        before_end = self._day_end - updated // 1_000_000
+        extracted = self._day_end >= FIRST_BOUNDARY
+        slow = extracted and before_end < 590 and self.w.rng("late").random() < 0.3
+        if before_end <= 0 or slow:
             self.w.store.append_late("engine.webhook_deliveries", row)
         else:
             self.w.store.append("engine.webhook_deliveries", row)
