@@ -291,12 +291,14 @@ def tickets_classify(file: Path, as_json: AsJson = False) -> None:
     """Classify a JSONL file of tickets."""
     from orchestration.tickets.classify import classify_file
 
-    rows = [dict(row) if isinstance(row, dict) else vars(row) for row in classify_file(file)]
+    document = classify_file(file)
     if as_json:
-        emit({"tickets": rows})
+        emit(document)
         return
     from orchestration.console import print_rows
 
+    shown = ("key", "category", "confidence", "sure", "rule", "matched", "engineering_blocked")
+    rows = [{name: row[name] for name in shown} for row in document["tickets"]]
     print_rows(f"Tickets of {file.name}", rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def warehouse() -> DuckRows:
         [
             ("bad_debt_inconsistent_accounts", "Inconsistent accounts", "accounts",
              "Dunning Brain", Decimal("1529.000000000"), date(2026, 3, 21),
-             datetime(2026, 3, 22), "measured", "stale", 54, "stripe.customers", "warning"),
+             "2026-03-22", "measured", "stale", 54, "stripe.customers", "warning"),
         ],
     )  # fmt: skip
     keys = [(f"BILL-{n}", "2026-W12", "refund", True) for n in (9, 10, 11, 12, 13)]
