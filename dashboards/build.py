@@ -6,6 +6,7 @@ never shows an edition that is not stored.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -135,7 +136,12 @@ def _combinations(warehouse: Warehouse, book: sections.Book) -> list[dict[str, A
         return []
     rows = _rows(warehouse, "rpt_triple_store", "combination")
     return [
-        {"combination": c, "is_consistent": row["is_consistent"], "bits": [b == "1" for b in c]}
+        {
+            "combination": c,
+            "is_consistent": row["is_consistent"],
+            # What is not three marks (lifting) is a transition and stands apart.
+            "bits": [b == "1" for b in c] if set(c) <= {"0", "1"} else [],
+        }
         for c, row in rows.items()
     ]
 
@@ -176,7 +182,8 @@ def write_atomically(path: Path, text: str) -> Path:
             os.fsync(out.fileno())
         beside.replace(path)
     except OSError as problem:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise PermanentFailure(
             f"{path} could not be written: {problem.strerror or problem}.",
             tried="write the page",

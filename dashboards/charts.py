@@ -43,7 +43,7 @@ def sparkline(points: Points) -> str:
     )
     last = base.transform_filter(alt.datum.i == len(points) - 1)
     line = base.mark_line(color=_SERIES, strokeWidth=1.75)
-    return _svg((line + last.mark_circle(color=_ACCENT, size=46, opacity=1)), 260, 44)
+    return _svg((line + last.mark_circle(color=_ACCENT, size=46, opacity=1)), 260, 44, side=4)
 
 
 def weekly_bars(points: Points, highest: Decimal) -> str:
@@ -59,7 +59,7 @@ def weekly_bars(points: Points, highest: Decimal) -> str:
         color=alt.condition(alt.datum.i == peak, alt.value(_ACCENT), alt.value(_SOFT))
     )
     label = base.transform_filter(alt.datum.i == peak).mark_text(dy=-7, color=_INK, fontSize=12)
-    return _svg(bars + label.encode(text="t0:N"), 250, 84)
+    return _svg(bars + label.encode(text="t0:N"), 260, 84, side=2)
 
 
 def daily_line(points: Points) -> str:
@@ -74,7 +74,7 @@ def daily_line(points: Points) -> str:
     ends = base.transform_filter((alt.datum.i == 0) | (alt.datum.i == len(points) - 1))
     dots = ends.mark_circle(color=_ACCENT, size=54, opacity=1)
     label = ends.mark_text(dy=-13, color=_INK, fontSize=13).encode(text="t0:N")
-    return _svg(line + dots + label, 560, 190)
+    return _svg(line + dots + label, 470, 190, side=22)
 
 
 def flow_bars(points: Points) -> str:
@@ -92,13 +92,13 @@ def flow_bars(points: Points) -> str:
         signed = base.transform_calculate(y=f"{sign} * datum.{column}").encode(
             y=alt.Y("y:Q", axis=None, scale=y)
         )
-        peak = max(rows["values"], key=lambda row: row[column])["i"]  # noqa: B023
+        peak = max(rows["values"], key=lambda row: row[column])["i"]
         text = signed.transform_filter(alt.datum.i == peak).mark_text(
             dy=dy, color=_INK, fontSize=13
         )
         marks += [signed.mark_bar(color=colour), text.encode(text=f"t{column[1]}:N")]
     rule = alt.Chart(_rows(points[:1])).mark_rule(color=_MUTED).encode(y=alt.datum(0))
-    return _svg(alt.layer(*marks, rule), 560, 190)
+    return _svg(alt.layer(*marks, rule), 470, 190, side=22)
 
 
 def open_and_new(points: Points) -> str:
@@ -115,7 +115,7 @@ def open_and_new(points: Points) -> str:
     label = ends.mark_text(dy=-11, color=_INK, fontSize=13).encode(
         y=alt.Y("v0:Q", axis=None, scale=y), text="t0:N"
     )
-    return _svg(bars + line + label, 560, 170)
+    return _svg(bars + line + label, 470, 170, side=22)
 
 
 def _rows(points: Points) -> Any:
@@ -155,11 +155,13 @@ def _key_axis(keys: Sequence[str]) -> alt.Axis:
     )
 
 
-def _svg(chart: alt.LayerChart, width: int, height: int) -> str:
+def _svg(chart: alt.LayerChart | alt.FacetChart, width: int, height: int, side: int = 16) -> str:
     spec = (
-        chart.properties(width=width, height=height, padding={"left": 16, "right": 18, "top": 6})
-        .configure_view(stroke="transparent")
+        chart.properties(
+            width=width, height=height, padding={"left": side, "right": side, "top": 6, "bottom": 2}
+        )
         .configure(background="transparent", font="sans-serif")
+        .configure_view(stroke="transparent")
         .to_dict(validate=False)
     )
     return themed(str(vl_convert.vegalite_to_svg(spec)))
@@ -174,7 +176,9 @@ def themed(svg: str) -> str:
     svg = re.sub(r' (?:aria-[a-z]+|role|class|font-family|xmlns:xlink|version)="[^"]*"', "", svg)
     view = re.search(r'viewBox="0 0 (\S+) (\S+)"', svg)
     if view:
-        svg = re.sub(r"<svg[^>]*>", f'<svg viewBox="0 0 {view[1]} {view[2]}" aria-hidden="true">', svg)
+        svg = re.sub(
+            r"<svg[^>]*>", f'<svg viewBox="0 0 {view[1]} {view[2]}" aria-hidden="true">', svg
+        )
     for stand_in, variable in _PALETTE.items():
         svg = svg.replace(f'"{stand_in}"', f'"{variable}"')
     svg = re.sub(r'<path [^>]*(?:stroke="transparent"|display="none")[^>]*/>', "", svg)

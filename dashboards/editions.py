@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboards.claims import Claim
+from dashboards.claim import Claim
 from dashboards.evidence import Evidence, EvidenceBook
 from dashboards.format import canonical, number_of, readable
 from orchestration.warehouse.base import Warehouse
@@ -77,13 +77,17 @@ def execute(warehouse: Warehouse, claims: Iterable[Claim], book: EvidenceBook) -
     results = []
     for claim in claims:
         value, error = run_query(warehouse, claim.sql)
-        evidence = book.of(claim)
-        try:
-            text = canonical(value)
-        except TypeError as problem:
-            value, text, error = None, None, str(problem)
-        results.append(Result(claim, value, text, evidence, error))
+        text, error = exact(value, error)
+        results.append(Result(claim, None if error else value, text, book.of(claim), error))
     return results
+
+
+def exact(value: object, error: str) -> tuple[str | None, str]:
+    """Return the value's exact text, or None and why there is none."""
+    try:
+        return (None if error else canonical(value)), error
+    except TypeError as problem:
+        return None, str(problem)
 
 
 def run_query(warehouse: Warehouse, sql: str) -> tuple[object, str]:
@@ -122,7 +126,8 @@ def store_edition(warehouse: Warehouse, results: list[Result], now: datetime) ->
 def latest_edition(warehouse: Warehouse) -> str | None:
     """Return the id of the edition written last; None before the first."""
     rows = warehouse.rows(
-        "select edition_id from ops.editions order by created_at desc, as_of desc, edition_id limit 1"
+        "select edition_id from ops.editions\n"
+        "order by created_at desc, as_of desc, edition_id limit 1"
     )
     return str(rows[0]["edition_id"]) if rows else None
 
@@ -140,7 +145,7 @@ def verify(warehouse: Warehouse) -> VerifyReport:
     reproduced = 0
     for row in stored:
         value, error = run_query(warehouse, str(row["query"]))
-        now_text = canonical(value) if not error else None
+        now_text, error = exact(value, error)
         if error or hash_of(str(row["query"])) != row["query_hash"]:
             why = error or "the stored query does not have the stored hash"
             report.broken.append({"claim_id": row["claim_id"], "error": why})

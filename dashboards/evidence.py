@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from dashboards.claims import Claim
+from dashboards.claim import Claim
 from orchestration.errors import PermanentFailure
 from orchestration.warehouse.base import Warehouse
 
-ClaimStatus = Literal["measured", "stale", "asserted", "never_measured", "unknown", "broken"]
+ClaimStatus = Literal[
+    "measured", "stale", "agreed", "asserted", "never_measured", "unknown", "broken"
+]
 
 FRESHNESS_WINDOW_HOURS = 26
 """A daily source and two hours of grace; the catalogue gives every metric the same window."""
@@ -64,6 +66,8 @@ class EvidenceBook:
         """Return the evidence of a claim; a metric or stream nobody knows is `unknown`."""
         if claim.is_asserted:
             return Evidence("asserted", None, 0.0, (), "no check: authored text")
+        if claim.is_agreed:
+            return Evidence("agreed", None, 0.0, (), "no check: set by its owner")
         if claim.metric_id:
             return self._of_metric(claim.metric_id)
         if claim.streams:

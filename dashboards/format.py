@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from dashboards.claims import Format
+from dashboards.claim import Format
 
 NO_VALUE = "no value"
 
@@ -54,7 +54,8 @@ def readable(value: object, kind: Format) -> str:
     if number is None:
         return str(value)
     if kind == "percent":
-        return f"{_grouped(abs(number), 0 if abs(number) >= 10 else 1)} %"
+        whole = abs(number) >= 10 or number == number.to_integral_value()
+        return f"{_grouped(abs(number), 0 if whole else 1)} %"
     if kind == "age":
         return _age(number)
     if kind == "hours":

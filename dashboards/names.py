@@ -5,7 +5,8 @@ Only names are read here, never figures: those are claims.
 
 from __future__ import annotations
 
-from dashboards.claims import DETECTORS, Dimensions
+from dashboards.claim import Dimensions
+from dashboards.claim_families import DETECTORS
 from dashboards.evidence import EvidenceBook, reporting_tables
 from orchestration.warehouse.base import Warehouse
 

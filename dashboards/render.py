@@ -29,6 +29,7 @@ _LINKS = {"direct": "direct fix", "side_effect": "side effect", "none": "no work
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _STATUS = {
     "measured": "measured, fresh",
+    "agreed": "agreed: a level that its owner set",
     "asserted": "asserted: no query of a source stands behind it",
     "never_measured": "never measured",
     "unknown": "age unknown: a source was never read",
@@ -51,7 +52,7 @@ def environment(results: Mapping[str, Result]) -> Environment:
         named=lambda source: _NAMES.get(source, source),
         spelled=lambda count: _SMALL[count] if count < len(_SMALL) else "many",
         link_word=lambda link: _LINKS.get(link or "none", link),
-        kind_word=lambda kind: str(kind).replace("_", " "),
+        kind_word=kind_word,
         plain=lambda value: readable(value, "number"),
     )
     return env
@@ -105,6 +106,11 @@ def status_words(result: Result) -> str:
         hours = Decimal(str(result.evidence.stale_by_hours))
         return f"measured (stale by {readable(hours, 'age')})"
     return _STATUS[result.status]
+
+
+def kind_word(kind: object) -> str:
+    """`missing_in_stripe` → `missing in Stripe`."""
+    return str(kind).replace("_", " ").replace("stripe", "Stripe")
 
 
 def label(text: object) -> Markup:

@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from dashboards import charts
-from dashboards.claims import DETECTOR_METRIC, Dimensions
+from dashboards.claim import Dimensions
+from dashboards.claim_families import DETECTOR_METRIC
 from dashboards.editions import Result
 from dashboards.evidence import EvidenceBook
 from dashboards.format import number_of, series
@@ -91,7 +92,7 @@ def trend_of(book: Book, metric_id: str) -> dict[str, str]:
         return {"word": "Flat", "good": "flat"}
     went = "up" if change > 0 else "down"
     wanted = book.evidence.metrics[metric_id]["direction"]
-    return {"word": went.capitalize(), "good": "better" if went == wanted else "worse"}
+    return {"word": went, "good": "Improving" if went == wanted else "Worsening"}
 
 
 def tickets(book: Book) -> dict[str, Any] | None:
@@ -106,7 +107,9 @@ def tickets(book: Book) -> dict[str, Any] | None:
     for category, points in weekly.items():
         by_week = {key: values[0] for key, values in points}
         top = max(by_week.values(), default=Decimal(0)) or Decimal(1)
-        cells = [{"value": int(by_week.get(w, 0)), "heat": _heat(by_week.get(w), top)} for w in weeks]
+        cells = [
+            {"value": int(by_week.get(w, 0)), "heat": _heat(by_week.get(w), top)} for w in weeks
+        ]
         chart = charts.weekly_bars(points, highest) if category in shown else ""
         row = book.categories[category]
         rows.append({"category": category, "row": row, "chart": chart, "cells": cells})
@@ -182,7 +185,9 @@ def banner(book: Book) -> dict[str, Any]:
             failed.setdefault(row["source"], []).append(stream)
         elif book.evidence._source(stream).is_stale:
             stale.setdefault(row["source"], []).append(stream)
-    broken = [m for m, row in sorted(book.evidence.metrics.items()) if row["check_verdict"] == "broken"]
+    broken = [
+        m for m, row in sorted(book.evidence.metrics.items()) if row["check_verdict"] == "broken"
+    ]
     figures = sorted(r.claim.claim_id for r in book.results.values() if r.error)
     shown = bool(failed or stale or broken or figures)
     return {"failed": failed, "stale": stale, "checks": broken, "figures": figures, "shown": shown}
@@ -198,5 +203,3 @@ def closing(book: Book) -> dict[str, str]:
     evidence = "fresh" if metrics and fresh == metrics else "partly" if fresh else "old"
     debt = "unknown" if not claims else "small" if grounded * 2 > claims else "real"
     return {"evidence": evidence, "debt": debt, "checks": "bad" if checks else "fine"}
-
-

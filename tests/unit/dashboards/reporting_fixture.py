@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,9 @@ import pyarrow as pa
 
 from orchestration.warehouse.ops import ops_columns, ops_ddl
 
-NOW = datetime(2026, 3, 24, 6)
+AT = datetime(2026, 3, 24, 6, tzinfo=UTC)
+NOW = AT.replace(tzinfo=None)
+"""The same moment as the warehouse writes it: UTC without zone."""
 CATALOGUE = Path(__file__).parents[3] / "dbt_project" / "seeds" / "metric_catalogue.csv"
 CATEGORIES = (
     ("subscription_lifecycle", "Subscription lifecycle", "Smart Checkout", "direct", 228),
@@ -81,33 +83,37 @@ class FixtureWarehouse:
         self.connection.close()
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
-        return self.connection.execute(sql, list(params)).to_arrow_table()
+        return self.connection.sql(sql, params=list(params)).to_arrow_table()
 
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
         return list(self.query(sql, params).to_pylist())
 
     def append_ops(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         columns = ops_columns(table)
-        self._insert(f"ops.{table}", [tuple(row.get(c) for c in columns) for row in rows])
+        self.insert(f"ops.{table}", [tuple(row.get(c) for c in columns) for row in rows])
 
     def replace_ops(
         self, table: str, rows: Iterable[Mapping[str, Any]], key: Sequence[str]
     ) -> None:
         rows = list(rows)
-        where = " and ".join(f"{column} = ?" for column in key)
-        for row in rows:
+        if rows:
+            marks = ", ".join(["(" + ", ".join("?" * len(key)) + ")"] * len(rows))
+            cells = [row[column] for row in rows for column in key]
+            columns = ", ".join(key)
             self.connection.execute(
-                f"delete from ops.{table} where {where}", [row[column] for column in key]
+                f"delete from ops.{table} where ({columns}) in ({marks})", cells
             )
         self.append_ops(table, rows)
 
     def fill(self, table: str, rows: list[tuple[object, ...]]) -> None:
-        self._insert(f"reporting.{table}", rows)
+        self.insert(f"reporting.{table}", rows)
 
-    def _insert(self, table: str, rows: list[tuple[object, ...]]) -> None:
+    def insert(self, table: str, rows: list[tuple[object, ...]]) -> None:
         if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            self.connection.executemany(f"insert into {table} values ({marks})", rows)
+            marks = "(" + ", ".join("?" * len(rows[0])) + ")"
+            values = ", ".join([marks] * len(rows))
+            cells = [cell for row in rows for cell in row]
+            self.connection.execute(f"insert into {table} values {values}", cells)
 
 
 def catalogue() -> list[dict[str, str]]:
@@ -132,8 +138,10 @@ def reporting_warehouse(*, stale: bool = True) -> FixtureWarehouse:
     bad_debt = [(d, 73_000 + i * 18, 24 + i * 7 % 9, 11 + i * 5 % 8) for i, d in enumerate(days)]
     warehouse.fill("rpt_bad_debt", bad_debt)
     combos = {"000": 3_925_954, "111": 73_102, "001": 77, "010": 91, "011": 104, "100": 88}
-    combos |= {"101": 96, "110": 73}
-    warehouse.fill("rpt_triple_store", [(c, n, c in {"000", "111"}) for c, n in combos.items()])
+    combos |= {"101": 96, "110": 73, "lifting": 31}
+    warehouse.fill(
+        "rpt_triple_store", [(c, n, c in {"000", "111", "lifting"}) for c, n in combos.items()]
+    )
     honesty = [
         ("claim", "grounded", 9),
         ("claim", "stale", 11),
@@ -200,11 +208,14 @@ def _fill_metric(
     warehouse.fill(
         "rpt_metric_status",
         [
-            (metric["metric_id"], metric["title"], metric["definition"], metric["unit"])
-            + (metric["owner"], metric["workstream"], values[-1], days[-1], as_of, "measured")
-            + ("stale" if old else "fresh", age, age if old else 0, oldest, metric["streams"])
-            + (level, "failed" if old else "passed", *limits, metric["direction"])
-            + (last, first, last / first - 1, days[0], date(2026, 1, 5), "reason")
+            (
+                *(metric[c] for c in ("metric_id", "title", "definition", "unit")),
+                *(metric["owner"], metric["workstream"], values[-1], days[-1], as_of, "measured"),
+                *("stale" if old else "fresh", age, age if old else 0, oldest),
+                *(metric["streams"], level, "failed" if old else "passed", *limits),
+                *(metric["direction"], last, first, last / first - 1, days[0]),
+                *(date(2026, 1, 5), "reason"),
+            )
         ],
     )
     series = [(metric["metric_id"], d, v, as_of) for d, v in zip(days, values, strict=True)]
@@ -231,9 +242,11 @@ def _fill_tickets(warehouse: FixtureWarehouse) -> None:
         warehouse.fill(
             "rpt_ticket_categories",
             [
-                (category, title, workstream, link, MECHANISMS.get(category, ""), count)
-                + (100 * count / total, f"2026-W{peak + 1:02}", weeks[peak], blocked)
-                + (100 * blocked / count, start, start + timedelta(days=83))
+                (
+                    *(category, title, workstream, link, MECHANISMS.get(category, ""), count),
+                    *(100 * count / total, f"2026-W{peak + 1:02}", weeks[peak], blocked),
+                    *(100 * blocked / count, start, start + timedelta(days=83)),
+                )
             ],
         )
 

@@ -1,0 +1,48 @@
+"""What a claim is: one figure of the page, its query, its evidence and its owner. Types only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Format = Literal["integer", "number", "percent", "age", "hours", "date", "moment", "text", "series"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One figure. Its evidence is a metric's, or that of named streams, or the load ledger's.
+
+    `sentence` says what the value is; `unit` always stands (for text and times: what they
+    are); `is_asserted` marks text that no query of a source stands behind, `is_agreed` a level
+    that people set.
+    """
+
+    claim_id: str
+    sentence: str
+    sql: str
+    unit: str
+    format: Format
+    owner: str
+    metric_id: str = ""
+    streams: tuple[str, ...] = ()
+    is_asserted: bool = False
+    is_agreed: bool = False
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """Names found in the reporting models, in the order in which the page shows them."""
+
+    metric_owners: dict[str, str] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+    detector_kinds: tuple[tuple[str, str], ...] = ()
+    combinations: tuple[str, ...] = ()
+    graph_cells: tuple[tuple[str, str], ...] = ()
+    sources: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    has_bad_debt: bool = False
+
+
+def quoted(text: str) -> str:
+    """Return `text` as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
