@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import count, islice
 
 from starlette.requests import Request
@@ -21,112 +20,18 @@ from orchestration.simulation import stripe_legacy as legacy
 from orchestration.simulation.faults import FaultRule, Faults
 from orchestration.simulation.http_answers import ApiError, answer, guarded
 from orchestration.simulation.rate_limit import RateLimiter
+from orchestration.simulation.stripe_endpoints import (
+    ENDPOINTS,
+    ITEMS,
+    LINES,
+    PROBE,
+    SUBSCRIPTION_STATUSES,
+    Endpoint,
+    is_listed,
+)
 from orchestration.simulation.stripe_objects import ACCOUNT_ID, Object, Row, epoch, page
 from orchestration.simulation.stripe_query import Query, error_object, invalid, not_found
 from orchestration.simulation.stripe_store import Position, StripeStore
-
-Filter = Callable[[Row, str], bool]
-
-_SUBSCRIPTION_STATUSES = (
-    *("active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due"),
-    *("paused", "trialing", "unpaid"),
-)
-
-
-def _equals(column: str) -> Filter:
-    return lambda row, value: bool(row[column] == value)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A list endpoint: its path, what a key needs to read it, the filters that it has."""
-
-    name: str
-    kind: str
-    permission: str
-    filters: Mapping[str, Filter] = field(default_factory=dict)
-    has_created: bool = True
-    expandable: frozenset[str] = frozenset()
-
-    @property
-    def path(self) -> str:
-        return f"/v1/{self.name}"
-
-
-def _is_listed(name: str, row: Row, query: Query) -> bool:
-    """What a list leaves out although it exists."""
-    if name == "customers":
-        return not row["deleted"]
-    if name == "payment_methods":
-        return row["customer"] is not None
-    if name == "subscriptions":
-        status = query.plain.get("status")
-        if status == "ended":
-            return row["status"] in ("canceled", "incomplete_expired")
-        if status is None:
-            return bool(row["status"] != "canceled")
-        return status == "all" or bool(row["status"] == status)
-    if name == "events":
-        types = query.lists.get("types")
-        return types is None or row["type"] in types
-    return True
-
-
-def _event_type(row: Row, pattern: str) -> bool:
-    if pattern.endswith("*"):
-        return bool(row["type"].startswith(pattern[:-1]))
-    return bool(row["type"] == pattern)
-
-
-ENDPOINTS = (
-    Endpoint("customers", "customer", "rak_customer_read", {"email": _equals("email")}),
-    Endpoint(
-        "payment_methods",
-        "payment_method",
-        "rak_payment_method_read",
-        {"customer": _equals("customer"), "type": _equals("type")},
-        has_created=False,
-    ),
-    Endpoint(
-        "subscriptions",
-        "subscription",
-        "rak_subscription_read",
-        {
-            "customer": _equals("customer"),
-            "collection_method": _equals("collection_method"),
-            "status": lambda row, value: True,
-        },
-    ),
-    Endpoint(
-        "invoices",
-        "invoice",
-        "rak_invoice_read",
-        {
-            "customer": _equals("customer"),
-            "subscription": _equals("subscription"),
-            "status": _equals("status"),
-            "collection_method": _equals("collection_method"),
-        },
-        expandable=frozenset({"payments"}),
-    ),
-    Endpoint(
-        "invoice_payments",
-        "invoice_payment",
-        "rak_invoice_read",
-        {"invoice": _equals("invoice"), "status": _equals("status")},
-    ),
-    Endpoint(
-        "payment_intents",
-        "payment_intent",
-        "rak_payment_intent_read",
-        {"customer": _equals("customer")},
-    ),
-    Endpoint("events", "event", "rak_event_read", {"type": _event_type}),
-)
-
-_ITEMS = Endpoint("subscription_items", "subscription_item", "rak_subscription_read")
-_LINES = Endpoint("invoice_line_items", "line_item", "rak_invoice_read")
-_PROBE = Endpoint("account", "account", "rak_accounts_kyc_basic_read")
 
 
 class StripeApi:
@@ -150,16 +55,16 @@ class StripeApi:
     def routes(self) -> list[Route]:
         """Return every route; an unknown path below /v1 is answered as Stripe does."""
         routes = [
-            self._route("/v1/account", _PROBE, self._account),
-            self._route("/v1/balance", _PROBE, self._balance),
-            self._route("/v1/subscription_items", _ITEMS, self._list_items),
-            self._route("/v1/subscription_items/{id}", _ITEMS, self._retrieve),
-            self._route("/v1/invoices/{id}/lines", _LINES, self._list_lines),
+            self._route("/v1/account", PROBE, self._account),
+            self._route("/v1/balance", PROBE, self._balance),
+            self._route("/v1/subscription_items", ITEMS, self._list_items),
+            self._route("/v1/subscription_items/{id}", ITEMS, self._retrieve),
+            self._route("/v1/invoices/{id}/lines", LINES, self._list_lines),
         ]
         for endpoint in ENDPOINTS:
             routes.append(self._route(endpoint.path, endpoint, self._list))
             routes.append(self._route(endpoint.path + "/{id}", endpoint, self._retrieve))
-        routes.append(self._route("/v1/{rest:path}", _PROBE, self._unknown))
+        routes.append(self._route("/v1/{rest:path}", PROBE, self._unknown))
         return routes
 
     def _route(
@@ -266,8 +171,8 @@ class StripeApi:
                 raise invalid("You may pass either `type` or `types`, but not both.")
         query.refuse_unknown(known)
         status = query.plain.get("status")
-        if endpoint.name == "subscriptions" and status not in (None, *_SUBSCRIPTION_STATUSES):
-            choices = ", ".join(_SUBSCRIPTION_STATUSES)
+        if endpoint.name == "subscriptions" and status not in (None, *SUBSCRIPTION_STATUSES):
+            choices = ", ".join(SUBSCRIPTION_STATUSES)
             raise invalid(f"Invalid status: must be one of {choices}", param="status")
 
     def _matching(self, endpoint: Endpoint, query: Query, rows: Iterable[Row]) -> Iterable[Row]:
@@ -275,7 +180,7 @@ class StripeApi:
         return (
             row
             for row in rows
-            if _is_listed(endpoint.name, row, query) and all(f(row, v) for f, v in wanted)
+            if is_listed(endpoint.name, row, query) and all(f(row, v) for f, v in wanted)
         )
 
     def _position(self, endpoint: Endpoint, key: str, param: str) -> Position:

@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestration.simulation import stripe_invoices as invoices
 from orchestration.simulation import stripe_objects as objects
+from orchestration.simulation import stripe_payments as payments
 from orchestration.simulation.stripe_objects import Object, Row, epoch, page
 
 API_VERSION = "2024-06-20"
@@ -46,12 +47,12 @@ def customer(row: Row) -> Object:
 
 def payment_method(row: Row) -> Object:
     """A payment method."""
-    return _without("payment_method", objects.payment_method(row))
+    return _without("payment_method", payments.payment_method(row))
 
 
 def payment_intent(row: Row, invoice_id: str | None) -> Object:
     """A payment intent, which then still named its invoice."""
-    return {**_without("payment_intent", objects.payment_intent(row)), "invoice": invoice_id}
+    return {**_without("payment_intent", payments.payment_intent(row)), "invoice": invoice_id}
 
 
 def subscription(row: Row, items: Sequence[Row], has_more: bool) -> Object:

@@ -1,6 +1,7 @@
 """What the simulated Stripe account holds: compact rows, their order, their children, its clock.
 
-Rows are kept as JSON bytes and parsed when served, which takes far less memory than dicts. Rendering into API objects happens here by way of the shape modules; HTTP does not.
+Rows are kept as JSON bytes and parsed when served, which takes far less memory than dicts.
+Rendering into API objects happens here by way of the shape modules; HTTP does not.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import orjson
 from orchestration.simulation import stripe_invoices as invoices
 from orchestration.simulation import stripe_legacy as legacy
 from orchestration.simulation import stripe_objects as objects
+from orchestration.simulation import stripe_payments as payments
 from orchestration.simulation.changes import ChangeFolder, bad_line, read_changes
 from orchestration.simulation.stripe_objects import EMBEDDED, Object, Row
 
@@ -195,15 +197,15 @@ class StripeStore:
                 return objects.deleted("customer", row["id"])
             return legacy.customer(row) if is_legacy else objects.customer(row)
         if name == "payment_methods":
-            method = legacy.payment_method if is_legacy else objects.payment_method
+            method = legacy.payment_method if is_legacy else payments.payment_method
             return method(row)
         if name == "payment_intents":
-            return legacy.payment_intent(row, None) if is_legacy else objects.payment_intent(row)
+            return legacy.payment_intent(row, None) if is_legacy else payments.payment_intent(row)
         if name == "subscription_items":
             return objects.subscription_item(row)
         if name == "invoice_line_items":
             return self._line(row, is_legacy)
-        return objects.invoice_payment(row)
+        return payments.invoice_payment(row)
 
     def _line(self, row: Row, is_legacy: bool) -> Object:
         if not is_legacy:
