@@ -14,6 +14,10 @@ def set_flag(w: World, account: Account, moment: int, on: bool) -> None:
     """Store 1: bit 15 of the flags."""
     flags = account.engine["flags"] | BAD_DEBT if on else account.engine["flags"] & ~BAD_DEBT
     w.update(account, "engine.subs_account", account.engine, moment, flags=flags)
+    if on:
+        w.in_debt[account.account_id] = account
+    else:
+        w.in_debt.pop(account.account_id, None)
 
 
 def set_timestamp(w: World, account: Account, moment: int, on: bool) -> None:
@@ -135,19 +139,19 @@ def start_stock(w: World) -> None:
 
 def stock_target(w: World) -> int:
     """Ordinary accounts in bad debt, so that all together keep the published share."""
-    planted = sum(1 for a in w.accounts if a.special and a.flagged)
-    return max(6, round(w.size * PUBLISHED_SHARE) - planted)
+    return max(6, round(w.size * PUBLISHED_SHARE) - len(w.in_debt))
 
 
 def exits_of_the_day(w: World, day_start: int) -> None:
     """Let as many accounts recover as keep the stock near the published share."""
     rng = w.rng("debt")
-    flagged = [a for a in w.accounts if a.flagged]
-    stock = len(flagged) - w.lifting
+    stock = len(w.in_debt) - w.lifting
     target = max(12, round(w.size * PUBLISHED_SHARE))
     spread = max(1, round(target * 0.004))
     leaving = stock - target + w.planned.get(day_start // DAY, 0) + rng.randint(-spread, spread)
-    able = [a for a in flagged if not a.special and "lifting" not in a.stripe["metadata"]]
+    able = [
+        a for a in w.in_debt.values() if not a.special and "lifting" not in a.stripe["metadata"]
+    ]
     for account in rng.sample(able, max(0, min(leaving, len(able) - 3))):
         w.at(
             day_start + rng.randrange(600, DAY - 600),

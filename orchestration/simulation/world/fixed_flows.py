@@ -47,15 +47,16 @@ def rollbacks_on(w: World, moment: int) -> int:
     return _level(moment, 196, 12, 3)
 
 
-def payers(w: World) -> list[Sub]:
-    """Active subscriptions of ordinary accounts in good standing."""
-    return [
-        s
-        for a in w.accounts
-        if not a.special and not a.flagged
-        for s in a.subs
-        if s.row["status"] == "active"
-    ]
+def _payer(w: World) -> Sub:
+    """An active subscription of an ordinary account in good standing, drawn at random."""
+    rng = w.rng("write-offs")
+    while True:
+        account = rng.choice(w.accounts)
+        if account.special or account.flagged:
+            continue
+        paying = [s for s in account.subs if s.row["status"] == "active"]
+        if paying:
+            return rng.choice(paying)
 
 
 def first_fillers(w: World) -> None:
@@ -73,10 +74,9 @@ def fill(w: World, day_start: int) -> None:
     rng = w.rng("write-offs")
     target = day_start + _LEAD_DAYS * DAY
     missing = uncollectible_on(w, target) - w.planned.get(target // DAY, 0)
-    pool = payers(w)
     upgrades = 0 if w.shipped(target) else (6 if target < at("2026-02-01T00:00") else 4)
     for index in range(missing):
-        sub = rng.choice(pool)
+        sub = _payer(w)
         created = day_start + rng.randrange(600, DAY - 600)
         marked = target + rng.randrange(600, DAY - 600)
         reason = "subscription_cycle"

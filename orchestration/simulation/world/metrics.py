@@ -72,6 +72,8 @@ class Observer:
         self.series.setdefault(metric, {})[day] = value
 
     def _stocks(self, day: str, day_end: int, in_window: bool) -> None:
+        if day_end < FIRST_BOUNDARY:
+            return
         flagged = {
             row["account_id"]
             for row in self.w.store.rows("engine.subs_account")

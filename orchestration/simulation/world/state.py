@@ -22,6 +22,19 @@ from .times import DELIVERED, EVENTS_FROM, START, date_text, iso
 BAD_DEBT = 32_768
 """Bit 15 of `subs_account.flags`."""
 
+JUDGED = frozenset(
+    {
+        "engine.subs_account",
+        "engine.subs_customer",
+        "engine.subs_object_products_element",
+        "core.zones",
+        "core.entitlements",
+        "stripe.customers",
+        "stripe.subscriptions",
+        "stripe.subscription_items",
+    }
+)
+"""Tables that a detector reads: a change marks the account for the evaluation."""
 Action = Callable[[int], None]
 
 
@@ -126,6 +139,8 @@ class World:
         self.named: dict[str, list[Ope]] = {}
         """OPEs by `license_source_id`."""
         self.marked: dict[str, Account] = {}
+        self.in_debt: dict[str, Account] = {}
+        """Accounts whose flag says bad debt."""
         self.planned: dict[int, int] = {}
         """Invoices that are already sure to become uncollectible, by day number."""
         self.day_events: list[tuple[str, str, int]] = []
@@ -156,7 +171,8 @@ class World:
 
     def put(self, owner: Account, table: str, row: Row) -> Row:
         """Insert a row that belongs to `owner`."""
-        self.marked[owner.account_id] = owner
+        if table in JUDGED:
+            self.marked[owner.account_id] = owner
         return self.store.put(table, row)
 
     def update(self, owner: Account, table: str, row: Row, moment: int, **changes: Any) -> None:
@@ -164,7 +180,8 @@ class World:
         row.update(changes)
         if "updated_at" in row:
             row["updated_at"] = iso(moment)
-        self.marked[owner.account_id] = owner
+        if table in JUDGED:
+            self.marked[owner.account_id] = owner
         self.store.changed(table, row)
 
     def delete(self, owner: Account, table: str, key: str) -> None:
