@@ -35,6 +35,10 @@ def set_metadata(w: World, account: Account, moment: int, **values: str | None) 
         else:
             metadata[name] = value
     w.update(account, "stripe.customers", account.stripe, moment, metadata=metadata)
+    if "lifting" in metadata:
+        w.in_lifting[account.stripe["id"]] = account.stripe
+    else:
+        w.in_lifting.pop(account.stripe["id"], None)
     w.event("customer.updated", "customer", account.stripe["id"], moment)
 
 

@@ -121,6 +121,7 @@ def add_sub(
     sub = Sub(row, account, interval, start, add_months(start, 1 if interval == "month" else 12))
     account.subs.append(sub)
     w.subs[row["id"]] = sub
+    w.young.append(sub)
     w.put(account, "stripe.subscriptions", row)
     w.event("customer.subscription.created", "subscription", row["id"], created)
     return sub

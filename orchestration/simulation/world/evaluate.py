@@ -191,8 +191,6 @@ def stuck_in_lifting(w: World, day_end: int) -> list[str]:
     limit = day_end - 24 * HOUR
     return [
         row["id"]
-        for row in w.store.rows("stripe.customers")
-        if not row["deleted"]
-        and row["metadata"].get("lifting")
-        and epoch(row["metadata"]["lifting"]) < limit
+        for row in w.in_lifting.values()
+        if not row["deleted"] and epoch(row["metadata"]["lifting"]) < limit
     ]

@@ -94,10 +94,11 @@ class Observer:
 def zero_payment(w: World, day_end: int) -> list[str]:
     """Active subscriptions priced above zero, 7 to 30 days old, without a paid invoice."""
     oldest, youngest = iso(day_end - MONTH), iso(day_end - 7 * DAY)
+    w.young = [s for s in w.young if s.row["created"] >= oldest]
     found = []
-    for sub in w.subs.values():
+    for sub in w.young:
         row = sub.row
-        if row["status"] != "active" or not oldest <= row["created"] <= youngest:
+        if row["status"] != "active" or row["created"] > youngest:
             continue
         priced = any(Decimal(i.row["unit_amount_decimal"]) > 0 for i in sub.items)
         if priced and w.books.paying_subs.get(row["id"], day_end) >= day_end:

@@ -141,6 +141,10 @@ class World:
         self.marked: dict[str, Account] = {}
         self.in_debt: dict[str, Account] = {}
         """Accounts whose flag says bad debt."""
+        self.in_lifting: dict[str, Row] = {}
+        """Stripe customers whose metadata say lifting."""
+        self.young: list[Sub] = []
+        """Subscriptions, for as long as they may be new ones that nobody has paid."""
         self.planned: dict[int, int] = {}
         """Invoices that are already sure to become uncollectible, by day number."""
         self.day_events: list[tuple[str, str, int]] = []
