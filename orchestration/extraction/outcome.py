@@ -49,11 +49,11 @@ class Extraction:
     tables: Sequence[RawTable]
     progress: Progress = field(default=silent)
 
-    def stage(self, table: RawTable, mode: LoadMode) -> StagedLoad:
+    def stage(self, table: RawTable, mode: LoadMode, *, is_strict: bool = True) -> StagedLoad:
         """Begin the load of one stream."""
-        return self.warehouse.stage(self.request(table, mode))
+        return self.warehouse.stage(self.request(table, mode, is_strict=is_strict))
 
-    def request(self, table: RawTable, mode: LoadMode) -> LoadRequest:
+    def request(self, table: RawTable, mode: LoadMode, *, is_strict: bool = True) -> LoadRequest:
         """Return the identity of the load of one stream."""
         return LoadRequest(
             stream=table.stream,
@@ -61,6 +61,7 @@ class Extraction:
             run_id=self.run_id,
             mode=mode,
             recorded_at=self.settings.clock().now(),
+            is_strict=is_strict,
         )
 
     @property

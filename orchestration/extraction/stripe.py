@@ -86,7 +86,9 @@ class StripeExtraction:
         since = {s: self._since(family) for family in _FAMILIES for s in family}
         try:
             for stream, table in self._tables.items():
-                self._loads[stream] = _Load(self._run, table, self._mode(stream, since[stream]))
+                self._loads[stream] = _Load(
+                    self._run, table, self._mode(stream, since[stream]), is_strict=not self._report
+                )
             changes = self._feed(since)
             self._read(since, changes)
             for load in self._loads.values():
@@ -179,9 +181,11 @@ class StripeExtraction:
 class _Load:
     """The load of one stream while its parts arrive."""
 
-    def __init__(self, run: Extraction, table: RawTable, mode: LoadMode) -> None:
+    def __init__(
+        self, run: Extraction, table: RawTable, mode: LoadMode, *, is_strict: bool
+    ) -> None:
         self.table = table
-        self.staged: StagedLoad = run.stage(table, mode)
+        self.staged: StagedLoad = run.stage(table, mode, is_strict=is_strict)
         self.newest = 0
         self.keeps_missing = False
         self._run = run

@@ -45,13 +45,18 @@ class LoadResult:
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """Identity of a load. `mode` is recorded; `recorded_at` comes from the injected clock."""
+    """Identity of a load. `mode` is recorded; `recorded_at` comes from the injected clock.
+
+    `is_strict`: a required column without a value is a ContractViolation. Reading a foreign
+    server in report mode is not strict; the key is required all the same.
+    """
 
     stream: str
     as_of: datetime
     run_id: str
     mode: LoadMode
     recorded_at: datetime
+    is_strict: bool = True
 
 
 class StagedLoad(Protocol):

@@ -130,7 +130,7 @@ class DuckDbWarehouse:
             for column in table.landed_columns:
                 wanted = SQL_TYPES[column.type].replace(" ", "")
                 if column.name not in have:
-                    ddl = column_ddl(column).removesuffix(" not null")
+                    ddl = column_ddl(column)
                     self.execute(f"alter table {raw_relation(table)} add column {ddl}")
                 elif have[column.name].replace(" ", "") != wanted:
                     raise PermanentFailure(

@@ -77,7 +77,10 @@ class DuckDbStagedLoad:
             found = data.schema.field(wanted.name)
             if found.type != wanted.type:
                 raise ContractViolation(f"{where} is {found.type}, the contract says {wanted.type}")
-            if not wanted.nullable and (count := data.column(wanted.name).null_count):
+            required = wanted.name == self._table.primary_key or (
+                self._request.is_strict and not wanted.nullable
+            )
+            if required and (count := data.column(wanted.name).null_count):
                 raise ContractViolation(
                     f"{where} has no value in {count} of {data.num_rows} rows",
                     todo="look at the source: the contract requires a value",

@@ -35,15 +35,22 @@ def raw_relation(table: RawTable) -> str:
 
 
 def column_ddl(column: Column) -> str:
-    """Return name, type and nullability of one column."""
-    suffix = "" if column.nullable else " not null"
-    return f"{quoted(column.name)} {SQL_TYPES[column.type]}{suffix}"
+    """Return name and type of one column.
+
+    Only keys and meta columns are `not null` in the engine: that a required value is there
+    is checked when a row is staged, where the message can name the stream.
+    """
+    return f"{quoted(column.name)} {SQL_TYPES[column.type]}"
 
 
 def raw_ddl(table: RawTable) -> str:
     """Return the `create table if not exists` of a raw table."""
-    columns = ", ".join(column_ddl(c) for c in (*table.landed_columns, *META_COLUMNS))
-    return f"create table if not exists {raw_relation(table)} ({columns})"
+    landed = [
+        column_ddl(c) + (" not null" if c.name == table.primary_key else "")
+        for c in table.landed_columns
+    ]
+    meta = [column_ddl(c) + " not null" for c in META_COLUMNS]
+    return f"create table if not exists {raw_relation(table)} ({', '.join([*landed, *meta])})"
 
 
 def _text(column: Column) -> str:

@@ -1,0 +1,298 @@
+"""A real PostgreSQL into a warehouse: late commits, deletions, drift of the schema, odd values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.errors import ContractViolation
+from orchestration.simulation.platform import SimulatedPlatform
+from orchestration.simulation.postgres_load import DATABASES
+from orchestration.sources.postgres import PostgresSource
+from orchestration.warehouse import Warehouse
+from tests.contract.landing.conftest import Extract
+from tests.contract.simulation.handmade import BASE
+
+ACCOUNTS = "engine.subs_account"
+ELEMENTS = "engine.subs_object_products_element"
+PRICES = "engine.catalog_prices"
+STUCK = "engine.subs_stuck_events"
+HOUR = timedelta(hours=1)
+
+Sql = Callable[..., None]
+
+
+@pytest.fixture
+def sql(platform: SimulatedPlatform) -> Iterator[Sql]:
+    """Run a statement in the engine's database; its `undo` runs when the test ends."""
+    undone: list[str] = []
+    with platform.postgres.admin(DATABASES["engine"]) as connection:
+
+        def run(statement: str, undo: str = "") -> None:
+            connection.execute(statement)  # type: ignore[call-overload]
+            if undo:
+                undone.append(undo)
+
+        yield run
+        for statement in reversed(undone):
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+def live(warehouse: Warehouse, stream: str, key: str) -> set[str]:
+    rows = warehouse.rows(
+        f"select {key} as key from raw.{stream.replace('.', '__')} "
+        "group by 1 having not arg_max(_is_deleted, _as_of)"
+    )
+    return {row["key"] for row in rows}
+
+
+def stuck_event(key: str, updated_at: str) -> str:
+    return (
+        "insert into subs_stuck_events (stuck_event_id, event_id, event_type, handler, reason, "
+        f"created_at, updated_at) values ('{key}', 'evt', 'type', null, null, now(), '{updated_at}')"
+    )
+
+
+def reconciled(warehouse: Warehouse, stream: str) -> dict[str, Any]:
+    return warehouse.rows(
+        "select * from ops.reconciliation where stream = ? order by as_of desc limit 1", [stream]
+    )[0]
+
+
+def test_every_source_row_is_reconciled(extract: Extract, warehouse: Warehouse) -> None:
+    extract("engine", "billing", "core")
+    rows = warehouse.rows("select * from ops.reconciliation")
+    assert len(rows) == 19
+    for row in rows:
+        assert row["verdict"] == "matched"
+        assert row["source_count"] == row["warehouse_count"]
+        assert row["source_key_hash"] == row["warehouse_key_hash"]
+
+
+def test_a_late_commit_within_the_lookback_arrives(
+    extract: Extract, warehouse: Warehouse, sql: Sql
+) -> None:
+    sql(
+        stuck_event("newest", (BASE - timedelta(minutes=5)).isoformat()),
+        "delete from subs_stuck_events where stuck_event_id in ('newest', 'late')",
+    )
+    extract("engine", streams={STUCK})
+    sql(stuck_event("late", (BASE - timedelta(minutes=15)).isoformat()))
+    outcome = extract("engine", streams={STUCK}, as_of=BASE + HOUR)[STUCK]
+    assert (outcome.rows_appended, outcome.mode) == (1, "delta")
+    assert "late" in live(warehouse, STUCK, "stuck_event_id")
+
+
+def test_a_commit_later_than_the_lookback_is_found_by_the_key_sweep(
+    extract: Extract, warehouse: Warehouse, sql: Sql
+) -> None:
+    extract("engine", streams={STUCK})
+    sql(
+        stuck_event("very late", "2025-12-31T00:00:00Z"),
+        "delete from subs_stuck_events where stuck_event_id = 'very late'",
+    )
+    outcome = extract("engine", streams={STUCK}, as_of=BASE + HOUR)[STUCK]
+    assert outcome.rows_appended == 1
+    assert "very late" in live(warehouse, STUCK, "stuck_event_id")
+    assert reconciled(warehouse, STUCK)["verdict"] == "matched"
+
+
+def test_hard_deletes_become_tombstones_and_may_come_back(
+    extract: Extract, warehouse: Warehouse, sql: Sql
+) -> None:
+    sql(
+        stuck_event("brief", "2026-02-01T00:00:00Z"),
+        "delete from subs_stuck_events where stuck_event_id = 'brief'",
+    )
+    extract("engine", streams={STUCK})
+    sql("delete from subs_stuck_events where stuck_event_id = 'brief'")
+    gone = extract("engine", streams={STUCK}, as_of=BASE + HOUR)[STUCK]
+    assert (gone.rows_appended, gone.rows_deleted) == (0, 1)
+    assert "brief" not in live(warehouse, STUCK, "stuck_event_id")
+    sql(stuck_event("brief", "2026-02-01T00:00:00Z"))
+    back = extract("engine", streams={STUCK}, as_of=BASE + 2 * HOUR)[STUCK]
+    assert (back.rows_appended, back.rows_deleted) == (1, 0)
+    assert "brief" in live(warehouse, STUCK, "stuck_event_id")
+
+
+def test_a_deletion_and_a_new_row_of_one_hour_do_not_hide_each_other(
+    extract: Extract, warehouse: Warehouse, sql: Sql
+) -> None:
+    sql(
+        stuck_event("old", "2026-02-01T00:00:00Z"),
+        "delete from subs_stuck_events where stuck_event_id in ('old', 'new')",
+    )
+    extract("engine", streams={STUCK})
+    sql("delete from subs_stuck_events where stuck_event_id = 'old'")
+    sql(stuck_event("new", BASE.isoformat()))
+    outcome = extract("engine", streams={STUCK}, as_of=BASE + HOUR)[STUCK]
+    assert (outcome.rows_appended, outcome.rows_deleted) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "undo", "said"),
+    [
+        (
+            "alter table subs_account rename column country to land",
+            "alter table subs_account rename column land to country",
+            "column 'country' is missing in public.subs_account (columns it has and the contract "
+            "has not: land)",
+        ),
+        (
+            "alter table subs_account alter column flags type text using flags::text",
+            "alter table subs_account alter column flags type bigint using flags::bigint",
+            "column 'flags' is text in public.subs_account, the contract says int64",
+        ),
+    ],
+)
+def test_a_renamed_or_retyped_column_stops_its_stream_alone(
+    extract: Extract, warehouse: Warehouse, sql: Sql, change: str, undo: str, said: str
+) -> None:
+    sql(change, undo)
+    outcomes = extract("engine")
+    error = outcomes[ACCOUNTS].error
+    assert isinstance(error, ContractViolation)
+    assert "engine.subs_account: " + said in str(error)
+    assert {s for s, o in outcomes.items() if o.status == "failed"} == {ACCOUNTS}
+    assert live(warehouse, ACCOUNTS, "account_id") == set()
+    assert len(live(warehouse, STUCK, "stuck_event_id")) == 2
+
+
+def test_an_additional_column_is_reported_once(
+    extract: Extract, warehouse: Warehouse, sql: Sql
+) -> None:
+    sql(
+        "alter table subs_account add column nickname text",
+        "alter table subs_account drop column nickname",
+    )
+    for hours in range(2):
+        extract("engine", streams={ACCOUNTS}, as_of=BASE + hours * HOUR)
+    (row,) = warehouse.rows("select * from ops.schema_changes")
+    assert (row["stream"], row["change"], row["column_name"]) == (
+        ACCOUNTS,
+        "column_added",
+        "nickname",
+    )
+
+
+def test_values_that_fit_no_column_are_kept_aside(
+    extract: Extract, warehouse: Warehouse, sql: Sql
+) -> None:
+    sql(
+        "update subs_dunning set next_retry_at = null",  # no row there: only shows the table is
+    )
+    sql(
+        "insert into subs_dunning (account_id, retry_count, escalation_level, next_retry_at, "
+        "updated_at) values ('a', 1, 1, 'infinity', now()), "
+        "('b', 1, 1, '-infinity', now()), ('c', 1, 1, '20000-01-01', now())",
+        "delete from subs_dunning",
+    )
+    keep = "create temp table kept as select * from subs_object_products_element"
+    sql(keep, "insert into subs_object_products_element select * from kept; drop table kept")
+    sql(
+        "update subs_object_products_element set value_phases = case ope_id "
+        "when 'key_1' then array['pro', null] when 'key_2' then array[['a'], ['b']] end",
+        "delete from subs_object_products_element",
+    )
+    outcomes = extract("engine", streams={"engine.subs_dunning", ELEMENTS})
+    assert {o.status for o in outcomes.values()} == {"ok"}
+    found = {
+        (r["row_key"], r["rule"], r["value_text"])
+        for r in warehouse.rows("select * from ops.quarantine")
+    }
+    assert found == {
+        ("a", "time_clamped", "infinity"),
+        ("b", "time_clamped", "-infinity"),
+        ("c", "time_clamped", "20000-01-01 00:00:00+00"),
+        ("key_1", "array_null", "{pro,NULL}"),
+        ("key_2", "array_nested", "{{a},{b}}"),
+    }
+    landed = {
+        r["account_id"]: r["at"]
+        for r in warehouse.rows(
+            "select account_id, next_retry_at::varchar as at from raw.engine__subs_dunning"
+        )
+    }
+    assert landed["a"] == landed["c"] == "9999-12-31 23:59:59.999999"
+    assert landed["b"] == "0001-01-01 00:00:00"
+    phases = {
+        r["ope_id"]: r["value_phases"]
+        for r in warehouse.rows(
+            "select ope_id, value_phases from raw.engine__subs_object_products_element"
+        )
+    }
+    assert phases["key_1"] == ["pro", ""]
+    assert phases["key_2"] is None
+
+
+def test_a_number_without_a_value_in_a_required_column_stops_the_stream(
+    extract: Extract, warehouse: Warehouse, sql: Sql
+) -> None:
+    sql(
+        "update catalog_prices set unit_amount = 'NaN'",
+        "update catalog_prices set unit_amount = 0.000123",
+    )
+    outcome = extract("engine", streams={PRICES})[PRICES]
+    assert "engine.catalog_prices: column 'unit_amount' has no value" in str(outcome.error)
+    assert warehouse.rows("select * from raw.engine__catalog_prices") == []
+
+
+def test_numbers_arrays_and_texts_arrive_exactly(extract: Extract, warehouse: Warehouse) -> None:
+    extract("engine", streams={PRICES, ELEMENTS})
+    (price,) = warehouse.rows("select * from raw.engine__catalog_prices")
+    assert str(price["unit_amount"]) == "0.000123000"
+    assert price["component"] == "component 1\t\\N\nü"
+    rows = warehouse.rows("select * from raw.engine__subs_object_products_element order by ope_id")
+    assert [r["value_phases"] for r in rows] == [['pro "x"', "{free,}", ""], [], None]
+
+
+def test_an_old_open_transaction_is_warned_of(
+    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    with platform.postgres.admin(DATABASES["engine"]) as other:
+        other.execute("begin")
+        other.execute("select count(*) from subs_account")
+        outcome = extract("engine", streams={STUCK}, postgres_lookback_minutes=0)[STUCK]
+        other.execute("rollback")
+    assert (outcome.status, outcome.warning_kind) == ("ok", "horizon_warning")
+    (row,) = warehouse.rows("select status, error_kind, error_message from ops.stream_runs")
+    assert (row["status"], row["error_kind"]) == ("ok", "horizon_warning")
+    assert "oldest open transaction" in row["error_message"]
+
+
+def test_all_tables_are_read_in_one_snapshot(platform: SimulatedPlatform, sql: Sql) -> None:
+    from orchestration.sources.contract import table
+
+    stuck = table(STUCK)
+    with PostgresSource("engine", platform.endpoints.engine_dsn, b"key") as source:
+        source.inspect([stuck])
+        before = source.key_summary(stuck)
+        sql(
+            stuck_event("meanwhile", BASE.isoformat()),
+            "delete from subs_stuck_events where stuck_event_id = 'meanwhile'",
+        )
+        rows = [r for batch in source.read(stuck) for r in batch.data.to_pylist()]
+        assert source.key_summary(stuck) == before
+        assert len(rows) == before.rows
+
+
+@pytest.mark.parametrize(
+    ("dsn", "said"),
+    [
+        ("postgresql://nobody:x@/subscriptions?host={host}", "PAYGO_ENGINE_DSN"),
+        ("postgresql://u@/subscriptions?host=/nowhere", "PAYGO_ENGINE_DSN"),
+    ],
+)
+def test_an_unreachable_or_refusing_server_fails_every_stream(
+    extract: Extract, platform: SimulatedPlatform, tmp_path: Path, dsn: str, said: str
+) -> None:
+    from pydantic import SecretStr
+
+    host = platform.endpoints.engine_dsn.split("host=")[1]
+    outcomes = extract("engine", engine_dsn=SecretStr(dsn.format(host=host)))
+    assert {o.status for o in outcomes.values()} == {"failed"}
+    assert all(said in str(o.error) for o in outcomes.values())
