@@ -1,12 +1,20 @@
 -- What the days opened and resolved, a detector and kind, is what the ledger of discrepancies says:
 -- every one opened once and once more each time it came back, and every episode but a living one
--- was resolved.
+-- was resolved. One known to be older than the days looked at opened on none of them.
 with drift_daily as (
     select * from {{ ref('rpt_drift_daily') }}
 ),
 
 discrepancies as (
     select * from {{ ref('rpt_drift_current') }}
+),
+
+first_days as (
+    select
+        detector,
+        min(observation_date) as first_day,
+    from drift_daily
+    group by detector
 ),
 
 ever_opened as (
@@ -21,12 +29,15 @@ ever_opened as (
 
 alive as (
     select
-        detector,
-        kind,
-        sum(reopened) + count(*) as opened,
-        sum(reopened) + sum(case when state = 'resolved' then 1 else 0 end) as resolved,
+        discrepancies.detector,
+        discrepancies.kind,
+        sum(discrepancies.reopened)
+        + sum(case when discrepancies.first_seen >= first_days.first_day then 1 else 0 end) as opened,
+        sum(discrepancies.reopened)
+        + sum(case when discrepancies.state = 'resolved' then 1 else 0 end) as resolved,
     from discrepancies
-    group by detector, kind
+    inner join first_days on discrepancies.detector = first_days.detector
+    group by discrepancies.detector, discrepancies.kind
 )
 
 select

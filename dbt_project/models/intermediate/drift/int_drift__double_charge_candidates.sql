@@ -20,6 +20,8 @@ final as (
         cast(null as string) as exclusion_reason,
         double_charges.amount_minor,
         double_charges.currency,
+        -- the payments carry their own times, so a double charge may be older than the days looked at
+        {{ date_of('double_charges.charged_twice_at') }} as known_since,
     from double_charges
     inner join days on double_charges.charged_twice_at < days.day_end_at
 )

@@ -54,6 +54,7 @@ final as (
         end as exclusion_reason,
         cast(null as bigint) as amount_minor,
         cast(null as string) as currency,
+        cast(null as date) as known_since,
     from access_days
     left join merged_days
         on

@@ -13,6 +13,7 @@ open_days as (
         kind,
         observation_date,
         day_number,
+        known_since,
     from candidates
     where exclusion_reason is null
 ),
@@ -34,6 +35,7 @@ suspended_days as (
         discrepancies.kind,
         candidates.observation_date,
         candidates.day_number,
+        cast(null as date) as known_since,
     from discrepancies
     inner join candidates
         on
@@ -70,20 +72,31 @@ episodes as (
         discrepancy_id,
         min(entity_id) as entity_id,
         min(kind) as kind,
-        min(case when is_open then observation_date end) as opened_on,
+        min(case when is_open then observation_date end) as first_open_on,
+        min(known_since) as known_since,
         max(case when is_open then observation_date end) as last_open_on,
         max(day_number) as last_day_number,
-        sum(case when is_open then 1 else 0 end) as days_open,
+        cast(sum(case when is_open then 1 else 0 end) as bigint) as days_open,
     from islands
     group by detector, discrepancy_id, island
 ),
 
 final as (
     select
-        *,
-        row_number() over (partition by discrepancy_id order by opened_on) as episode_number,
+        detector,
+        discrepancy_id,
+        entity_id,
+        kind,
+        -- older than the days looked at: it opened, and has been open, since it is known
+        least(first_open_on, coalesce(known_since, first_open_on)) as opened_on,
+        last_open_on,
+        last_day_number,
+        days_open
+        + {{ days_between('least(first_open_on, coalesce(known_since, first_open_on))', 'first_open_on') }}
+            as days_open,
+        row_number() over (partition by discrepancy_id order by first_open_on) as episode_number,
     from episodes
-    where opened_on is not null
+    where first_open_on is not null
 )
 
 select * from final

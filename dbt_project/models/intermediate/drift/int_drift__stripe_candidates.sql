@@ -245,6 +245,7 @@ final as (
         end as exclusion_reason,
         amount_minor,
         currency,
+        cast(null as date) as known_since,
     from typed
     where
         preference = 1

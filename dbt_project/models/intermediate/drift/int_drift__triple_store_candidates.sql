@@ -50,6 +50,7 @@ final as (
         case when merged_days.account_id is not null then 'merged_account' end as exclusion_reason,
         cast(null as bigint) as amount_minor,
         cast(null as string) as currency,
+        cast(null as date) as known_since,
     from account_days
     left join merged_days
         on

@@ -60,6 +60,7 @@ final as (
         end as exclusion_reason,
         cast(null as bigint) as amount_minor,
         cast(null as string) as currency,
+        cast(null as date) as known_since,
     from zone_days
     left join engine_accounts
         on

@@ -65,8 +65,10 @@ chains as (
     where
         chains.chain_length < {{ longest_chain }}
         -- a circle grounds nothing
-        and (' > ' || chains.chain_path || ' > ')
-        not like ('% > ' || grounding_edges.to_node_id || ' > %')
+        and strpos(
+            ' > ' || chains.chain_path || ' > ',
+            ' > ' || grounding_edges.to_node_id || ' > '
+        ) = 0
 ),
 
 ranked_chains as (
