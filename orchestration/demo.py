@@ -7,7 +7,6 @@ Does not: the stages of a run (`pipeline`) or how the result is printed (`consol
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -88,6 +87,8 @@ def run_demo(home: Path, choice: DemoChoice, watcher: Watcher) -> RunReport:
 
 
 def _demo(settings: Settings, choice: DemoChoice, watcher: Watcher) -> RunReport:
+    import dagster as dg
+
     timings = Stages(settings, datetime.now(UTC), on_stage=watcher.stage)
     folder = settings.home / "world"
     with timings.stage("world"):
@@ -96,7 +97,9 @@ def _demo(settings: Settings, choice: DemoChoice, watcher: Watcher) -> RunReport
     now = world.boundaries[-1]
     settings = settings.model_copy(update={"now": iso(now)})
     _start_over_if_other_world(settings, world, watcher)
-    stages = Stages(settings, now, on_stage=watcher.stage)
+    # Thousands of events: on disk, Dagster's log would cost more than the work it records.
+    instance = dg.DagsterInstance.ephemeral()
+    stages = Stages(settings, now, instance=instance, on_stage=watcher.stage)
     stages.report.seconds.update(timings.report.seconds)
     with ThreadPoolExecutor(1) as background:
         manifest = background.submit(_parse_models, settings)
@@ -137,7 +140,6 @@ def _start_over_if_other_world(settings: Settings, world: World, watcher: Watche
         )
         for path in settings.run_warehouse_path.parent.glob("warehouse.duckdb*"):
             path.unlink()
-        shutil.rmtree(settings.home / "dagster", ignore_errors=True)
     stamp.write_text(text, encoding="utf-8")
 
 

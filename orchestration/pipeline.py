@@ -9,9 +9,11 @@ published unless the build has succeeded, so readers keep the last finished stat
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT, RawTable
 from orchestration.warehouse import open_warehouse
-from orchestration.workspace import dagster_home, run_lock
+from orchestration.workspace import dagster_home, make_folder, run_lock
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 OK, NOTHING_DONE, PARTLY_DONE = 0, 1, 2
 
 StageHook = Callable[[str], None]
+
+# Dagster's console logger repeats every event on stderr; its event log keeps them all.
+QUIET_LOGGER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
@@ -167,11 +172,11 @@ class Stages:
 
     def runtime(self, as_ofs: Sequence[datetime] = ()) -> Runtime:
         """Return what the Dagster run of a stage is handed."""
-        from orchestration.defs.runtime import Runtime, run_id_of
+        from orchestration.defs.runtime import Runtime
 
         return Runtime(
             settings=self.settings,
-            run_id=run_id_of(self.as_of),
+            run_id=run_name(self.as_of),
             as_ofs=tuple(as_ofs) or (self.as_of,),
         )
 
@@ -197,12 +202,14 @@ class Stages:
         from orchestration.defs.raw import replay_assets
         from orchestration.defs.runtime import RUNTIME
 
-        result = dg.materialize(
-            [replay_assets()],
-            instance=self._dagster(),
-            raise_on_error=False,
-            resources={RUNTIME: runtime},
-        )
+        with self._quiet():
+            result = dg.materialize(
+                [replay_assets()],
+                instance=self._dagster(),
+                raise_on_error=False,
+                run_config=QUIET_LOGGER,
+                resources={RUNTIME: runtime},
+            )
         self.report.attempts.extend(runtime.attempts)
         if not result.success:
             self.report.problems.append(f"extraction: {_first_error(result)}")
@@ -224,13 +231,14 @@ class Stages:
     def _build(self) -> None:
         from orchestration.defs.stages import TRANSFORM
 
-        with self.stage("build"):
+        with self.stage("build"), ThreadPoolExecutor(1) as background:
+            background.submit(_import_later_stages)
             result = self._run(TRANSFORM, self.runtime())
         if not result.success:
             raise PermanentFailure(
                 f"the models could not be built: {_first_error(result)}",
                 tried="dbt build; nothing was published, readers keep the last finished state",
-                todo=f"see {self.settings.home / 'dbt' / 'target'} for dbt's log.",
+                todo=f"see {self.settings.home / 'logs'} for what dbt said.",
             )
 
     @contextmanager
@@ -254,12 +262,32 @@ class Stages:
         if self._definitions is None:
             self._definitions = build_definitions(self.settings)
         resources: Mapping[str, Any] = {**(self._definitions.resources or {}), RUNTIME: runtime}
-        return self._definitions.resolve_job_def(job).execute_in_process(
-            instance=self._dagster(),
-            raise_on_error=False,
-            asset_selection=list(keys) if keys is not None else None,
-            resources=resources,
-        )
+        with self._quiet():
+            return self._definitions.resolve_job_def(job).execute_in_process(
+                instance=self._dagster(),
+                raise_on_error=False,
+                run_config=QUIET_LOGGER,
+                asset_selection=list(keys) if keys is not None else None,
+                resources=resources,
+            )
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Keep what libraries print in a file: stdout belongs to the command's result."""
+        log = make_folder(self.settings.home / "logs") / f"{run_name(self.as_of)}.log"
+        with log.open("a", encoding="utf-8") as handle, redirect_stdout(handle):
+            yield
+
+
+def _import_later_stages() -> None:
+    """Load heavy libraries of later stages while dbt works in a process of its own."""
+    for module in ("great_expectations", "great_expectations.expectations", "dashboards.build"):
+        importlib.import_module(module)
+
+
+def run_name(as_of: datetime) -> str:
+    """Name a run's files after the moment that it reads."""
+    return f"run-{as_of:%Y%m%dT%H%M%SZ}"
 
 
 def _first_error(result: dg.ExecuteInProcessResult) -> str:

@@ -81,14 +81,11 @@ def at(settings: Settings, moment: datetime) -> Settings:
     return settings.model_copy(update={"now": iso(moment)}) if settings.now else settings
 
 
-def run_id_of(as_of: datetime) -> str:
-    """Name a run after the moment that it reads: re-running it is the same run."""
-    return f"run-{as_of:%Y%m%dT%H%M%SZ}"
-
-
 @dg.resource(description="Settings of the environment, for runs started from Dagster's interface.")
 def environment_runtime(_: dg.InitResourceContext) -> Runtime:
     """Return the runtime of a run that no pipeline prepared."""
+    from orchestration.pipeline import run_name
+
     settings = Settings.load()
     now = settings.clock().now()
-    return Runtime(settings=settings, run_id=run_id_of(now), as_ofs=(now,))
+    return Runtime(settings=settings, run_id=run_name(now), as_ofs=(now,))

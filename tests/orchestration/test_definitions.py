@@ -87,3 +87,14 @@ def test_runs_start_at_the_end_of_the_day_and_in_the_morning(definitions: dg.Def
 def test_the_code_location_is_short() -> None:
     path = Path(__file__).parents[2] / "orchestration" / "definitions.py"
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_every_stage_is_a_job_that_resolves(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+    for stage in ("extract", "transform", "check", "alert", "page", "pipeline"):
+        assert definitions.resolve_job_def(stage).name == stage
+
+
+def test_the_build_runs_all_of_dbt_and_nothing_else(definitions: dg.Definitions) -> None:
+    nodes = definitions.resolve_job_def("transform").graph.node_defs
+    assert [node.name for node in nodes] == ["models"]

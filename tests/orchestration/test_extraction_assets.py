@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.defs import runtime as runtime_module
 from orchestration.defs.raw import replay_assets, source_assets
 from orchestration.defs.runtime import RUNTIME, Runtime
 from orchestration.errors import PermanentFailure
 from orchestration.extraction import StreamOutcome
+from orchestration.pipeline import run_name
 from orchestration.settings import Settings
 
 FIRST = datetime(2026, 3, 22, tzinfo=UTC)
@@ -49,7 +49,7 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
 
 def runtime_of(tmp_path: Path, *as_ofs: datetime) -> Runtime:
     settings = Settings.model_validate({"home": tmp_path, "now": "2026-03-24T06:00:00Z"})
-    made = Runtime(settings, runtime_module.run_id_of(as_ofs[-1]), as_ofs)
+    made = Runtime(settings, run_name(as_ofs[-1]), as_ofs)
     made.open_warehouse = object()  # type: ignore[assignment]
     return made
 

@@ -27,7 +27,7 @@ def paygo(home: Path, *arguments: str, **environment: str) -> subprocess.Complet
 
 def assert_one_message(result: subprocess.CompletedProcess[str], *words: str) -> None:
     assert result.returncode == 1, result.stdout + result.stderr
-    assert result.stderr.startswith("error: ")
+    assert result.stderr.strip().splitlines()[-1].startswith("error: ")
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     for word in words:

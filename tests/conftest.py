@@ -1,0 +1,49 @@
+"""What tests of several folders share: one whole demo, run once in a home of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ACCOUNTS = 600
+PAYGO = str(Path(sys.executable).with_name("paygo"))
+
+
+@dataclass(frozen=True)
+class DemoHome:
+    """A home that `paygo demo` has filled, and what that command said."""
+
+    home: Path
+    result: subprocess.CompletedProcess[str]
+
+    def paygo(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command on this home as a user would; nothing of the caller's settings leaks."""
+        return run_paygo(self.home, *arguments, **environment)
+
+
+def run_paygo(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `paygo` on a home in a process of its own."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PAYGO_")}
+    return subprocess.run(
+        [PAYGO, *arguments],
+        env={**inherited, "PAYGO_HOME": str(home), **environment},
+        cwd=home.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> DemoHome:
+    """The published scenario on a small world: sources, replay, models, checks, page."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    result = run_paygo(home, "demo", "--accounts", str(ACCOUNTS), "--seed", "1")
+    if result.returncode != 0:
+        pytest.fail(f"the demo exited with {result.returncode}:\n{result.stdout}\n{result.stderr}")
+    return DemoHome(home, result)
