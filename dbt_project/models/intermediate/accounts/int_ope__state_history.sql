@@ -11,9 +11,11 @@ versions as (
 
 object_products as (
 
-    -- The last version, also of an object that is gone: its elements' history still needs it.
+    -- The last that was known of each object, also of one that is gone: the history of its elements
+    -- still needs it, and a deletion may carry the key alone.
     select * from {{ ref('stg_engine__object_products_history') }}
-    where valid_to is null
+    where not is_deleted
+    qualify row_number() over (partition by object_product_id order by valid_from desc) = 1
 
 ),
 

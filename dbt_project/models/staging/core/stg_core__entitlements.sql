@@ -1,4 +1,4 @@
--- Grain: one row a entitlement of an account to a service (entitlement_id), as last read and not deleted at its source.
+-- Grain: one row an entitlement of an account to a service (entitlement_id), as last read and not deleted at its source.
 with
 
 versions as (

@@ -1,4 +1,4 @@
--- Grain: one row a committed version of a entitlement of an account to a service: (entitlement_id, valid_from).
+-- Grain: one row a committed version of an entitlement of an account to a service: (entitlement_id, valid_from).
 with
 
 source as (

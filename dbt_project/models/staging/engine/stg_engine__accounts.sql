@@ -1,4 +1,4 @@
--- Grain: one row a account (account_id), as last read and not deleted at its source.
+-- Grain: one row an account (account_id), as last read and not deleted at its source.
 with
 
 versions as (

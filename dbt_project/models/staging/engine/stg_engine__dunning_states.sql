@@ -1,4 +1,4 @@
--- Grain: one row a account in dunning (account_id), as last read and not deleted at its source.
+-- Grain: one row an account in dunning (account_id), as last read and not deleted at its source.
 with
 
 versions as (

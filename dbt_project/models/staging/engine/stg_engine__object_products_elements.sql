@@ -1,4 +1,4 @@
--- Grain: one row a OPE (ope_id), as last read and not deleted at its source.
+-- Grain: one row an OPE (ope_id), as last read and not deleted at its source.
 with
 
 versions as (

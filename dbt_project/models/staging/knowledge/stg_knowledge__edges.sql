@@ -1,4 +1,4 @@
--- Grain: one row a edge of the knowledge graph (edge_id), as last read and not deleted at its source.
+-- Grain: one row an edge of the knowledge graph (edge_id), as last read and not deleted at its source.
 with
 
 versions as (

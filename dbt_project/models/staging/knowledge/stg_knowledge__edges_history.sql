@@ -1,4 +1,4 @@
--- Grain: one row a committed version of a edge of the knowledge graph: (edge_id, valid_from).
+-- Grain: one row a committed version of an edge of the knowledge graph: (edge_id, valid_from).
 with
 
 source as (

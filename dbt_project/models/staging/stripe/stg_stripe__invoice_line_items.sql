@@ -1,4 +1,4 @@
--- Grain: one row a invoice line (line_item_id), as last read and not deleted at its source.
+-- Grain: one row an invoice line (line_item_id), as last read and not deleted at its source.
 with
 
 versions as (

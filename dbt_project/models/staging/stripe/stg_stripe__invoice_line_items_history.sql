@@ -1,4 +1,4 @@
--- Grain: one row a committed version of a invoice line: (line_item_id, valid_from).
+-- Grain: one row a committed version of an invoice line: (line_item_id, valid_from).
 with
 
 source as (

@@ -1,4 +1,4 @@
--- Grain: one row a invoice (invoice_id), as last read and not deleted at its source.
+-- Grain: one row an invoice (invoice_id), as last read and not deleted at its source.
 with
 
 versions as (

@@ -1,4 +1,4 @@
--- Grain: one row a committed version of a invoice: (invoice_id, valid_from).
+-- Grain: one row a committed version of an invoice: (invoice_id, valid_from).
 with
 
 source as (
