@@ -52,8 +52,8 @@ def live(warehouse: Warehouse, stream: str, key: str) -> set[str]:
 
 def stuck_event(key: str, updated_at: str) -> str:
     return (
-        "insert into subs_stuck_events (stuck_event_id, event_id, event_type, handler, reason, "
-        f"created_at, updated_at) values ('{key}', 'evt', 'type', null, null, now(), '{updated_at}')"
+        "insert into subs_stuck_events (stuck_event_id, event_id, event_type, created_at, "
+        f"updated_at) values ('{key}', 'evt', 'type', now(), '{updated_at}')"
     )
 
 

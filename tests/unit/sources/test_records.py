@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,11 @@ ITEM: dict[str, Any] = {
 }
 
 
+def utc(*parts: int) -> datetime:
+    """A time as it is stored: UTC without a zone."""
+    return datetime(*parts, tzinfo=UTC).replace(tzinfo=None)  # type: ignore[arg-type,misc]
+
+
 def builder(stream: str = "stripe.subscription_items", **options: Any) -> RecordBuilder:
     return RecordBuilder(table(stream), b"key", conditional=("metadata", "quantity"), **options)
 
@@ -48,7 +53,7 @@ def test_columns_are_typed_by_path() -> None:
     (row,) = records.data.to_pylist()
     assert row["price_id"] == "price_1"
     assert row["unit_amount"] == Decimal("500.000000001")
-    assert row["current_period_start_at"] == datetime(2026, 1, 1)
+    assert row["current_period_start_at"] == utc(2026, 1, 1)
     assert row["bad_debt_item"] == "true"
     assert json.loads(row["payload"])["price"]["currency"] == "usd"
 
@@ -161,8 +166,8 @@ def test_jira_times_labels_and_counts() -> None:
     records = issue_builder(b"key").build([{"id": "1", "key": "BILL-1", "fields": fields}])
     (row,) = records.data.to_pylist()
     # One hour apart on the wall, one hour apart in fact: the clocks went forward in between.
-    assert row["created_at"] == datetime(2026, 3, 8, 9, 30)
-    assert row["updated_at"] == datetime(2026, 3, 8, 10, 30)
+    assert row["created_at"] == utc(2026, 3, 8, 9, 30)
+    assert row["updated_at"] == utc(2026, 3, 8, 10, 30)
     assert row["summary"] == "mail [email]"
     assert "a@example.com" not in row["payload"]
     assert row["labels"] == ["a", ""]
