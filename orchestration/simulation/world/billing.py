@@ -68,8 +68,7 @@ def issue(w: World, account: Account, sub: Sub | None, moment: int, bill: Bill) 
     _lines(w, row, sub, bill)
     _mirror(w, account, row, moment)
     if sub is not None and bill.reason in ("subscription_cycle", "subscription_create"):
-        sub.row["latest_invoice"] = row["id"]
-        w.update(account, "stripe.subscriptions", sub.row, moment)
+        w.update(account, "stripe.subscriptions", sub.row, moment, latest_invoice=row["id"])
         w.event("customer.subscription.updated", "subscription", sub.row["id"], moment)
     return row
 

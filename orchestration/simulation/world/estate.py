@@ -44,8 +44,7 @@ def add_ope(
     object_id = zone["zone_id"] if zone else account.account_id
     parent = account.products.get(object_id)
     if parent is None:
-        parent = w.ids.new("op")
-        account.products[object_id] = parent
+        parent = account.products[object_id] = w.ids.new("op")
         product = {
             "object_product_id": parent,
             "account_id": account.account_id,

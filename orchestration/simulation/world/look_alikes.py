@@ -15,6 +15,7 @@ from .times import DAY, HOUR, at, iso
 def plant(w: World) -> None:
     """All look-alikes that are not a kind of fault on an account out of scope."""
     _in_flight(w)
+    _still_in_flight(w)
     _never_drift(w)
 
 
@@ -35,6 +36,14 @@ def _in_flight(w: World) -> None:
         schedule_renewal(w, sub)
         item, ope = add_on(sub)
         _price_between(w, account, item, ope, end - 2 * DAY, end - 20 * HOUR)
+
+
+def _still_in_flight(w: World) -> None:
+    """Workflows that run while everything agrees: no verdict to exclude."""
+    for index in range(5):
+        _, ope = quantity(w, special(w), index)
+        began = at(f"2026-03-{18 + index:02d}T13:00")
+        w.at(began, partial(set_workflow, w, ope, on=True))
 
 
 def _price_between(w: World, account: Account, item: Item, ope: Ope, start: int, end: int) -> None:
