@@ -29,13 +29,17 @@ _NEGATION = re.compile(
 _NOT_ONLY = re.compile(r"\b(?:not|nicht|no|nao|non|pas) (?:only|just|nur|solo|so|seulement)\b")
 _STOP_WORDS = {
     "de": "der die das und ist nicht ein eine wird wurde hat sich mit auf den dem von bei fur im "
-    "kunde kundin wir er sie es auch aber noch seit trotz nach bitte steht zu werden",
+    "kunde kundin wir er sie es auch aber noch seit trotz nach bitte steht zu werden konto "
+    "rechnung rechnungen zahlung karte bezahlt gesperrt weiterhin abo kauf bestellung erstattung",
     "es": "el la los las que en un una por con se no del al para le su ya es esta pero cliente "
-    "cuenta y sin desde hay tiene lo sigue fue",
+    "cuenta y sin desde hay tiene lo sigue fue factura facturas pago tarjeta cobro suscripcion "
+    "compra pedido reembolso dominio pagado activa",
     "pt": "o a os as que em um uma por com se nao do da no na para ele foi esta mas cliente conta "
-    "e sem desde ha tem ao dos ja ainda pelo",
+    "e sem desde ha tem ao dos ja ainda pelo fatura faturas pagamento cartao cobranca assinatura "
+    "compra pedido reembolso dominio pago",
     "fr": "le la les que en un une par avec se ne pas du des pour il elle est mais client compte "
-    "et sans depuis il a ete au sur son sa dans qui chez",
+    "et sans depuis il a ete au sur son sa dans qui chez facture factures paiement carte "
+    "abonnement achat commande remboursement domaine paye",
 }
 _STOPS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
 _ENGLISH_WORDS = (
@@ -86,7 +90,7 @@ def languages_of(folded: str) -> tuple[str, ...]:
     english = sum(word in _ENGLISH for word in words)
     counts = {language: sum(word in stops for word in words) for language, stops in _STOPS.items()}
     best = max(counts.values())
-    if best < 2 or best < english or best < 0.1 * len(words):
+    if best < max(1, english) or best < 0.1 * len(words):
         return ("en",)
     return ("en", *(name for name, count in counts.items() if count >= 0.8 * best))
 

@@ -94,6 +94,7 @@ def fit(
     for step in range(1, _STEPS + 1):
         error = softmax(values @ (scale * authored + adjustment)) - wanted
         slope = values.T @ error
+        slope[-1] = 0.0  # the bias stays as authored: nothing said is unclassified
         by_scale = float((slope * authored).sum()) + 20.0 * (scale - 1.0)
         gradient = np.append((slope + pull * adjustment).ravel(), by_scale)
         first = 0.9 * first + 0.1 * gradient
