@@ -176,18 +176,23 @@ def _drift(
         reasons = _true_exclusions(truth, detector, _end(day))
         exclusions.compared += len(reasons)
         exclusions.differences += _differences(day, reasons, excluded.get(day, set()))
-    return [open_ones, exclusions, _first_seen(connection, detector, first_days)]
+    return [open_ones, exclusions, _first_seen(connection, detector, first_days, days)]
 
 
 def _first_seen(
-    connection: duckdb.DuckDBPyConnection, detector: str, expected: dict[Fault, date]
+    connection: duckdb.DuckDBPyConnection,
+    detector: str,
+    expected: dict[Fault, date],
+    days: list[date],
 ) -> Comparison:
+    # What is known from its own times may be older than the days both can speak of.
+    first_day = min(days, default=date.max)
     result = Comparison(f"{detector} first seen", compared=len(expected))
     rows = connection.execute(
         "select entity_id, kind, first_seen from marts.fct_discrepancies where detector = ?",
         [detector],
     ).fetchall()
-    seen = {(entity, kind): day for entity, kind, day in rows}
+    seen = {(entity, kind): max(day, first_day) for entity, kind, day in rows}
     for fault in sorted(set(expected) | set(seen)):
         if expected.get(fault) != seen.get(fault):
             result.differences.append(

@@ -27,7 +27,7 @@ component_services as (
 
 drift_days as (
     select * from {{ ref('int_drift__days') }}
-    where is_last_day
+    where detector = 'stripe' and is_last_day
 ),
 
 stream_horizons as (
@@ -117,10 +117,9 @@ facts as (
         'line_items_' || line_item_classes.line_item_class,
         count(line_items.subscription_item_id),
         'items',
-        min(drift_days.day_end_at),
+        (select max(day_end_at) from drift_days),
         'Stripe subscription items of class ' || line_item_classes.line_item_class,
     from line_item_classes
-    left join drift_days on drift_days.detector = 'stripe'
     left join line_items on line_item_classes.line_item_class = line_items.line_item_class
     group by line_item_classes.line_item_class
 ),
