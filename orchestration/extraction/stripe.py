@@ -93,11 +93,9 @@ class StripeExtraction:
             self._read(since, changes)
             for load in self._loads.values():
                 moment = since[load.table.stream]
-                load.newest = (
-                    max(start, moment or 0)
-                    if moment is None
-                    else max(moment + OVERLAP_SECONDS, min(changes.newest or 0, self._until))
-                )
+                seen = min(changes.newest or 0, self._until)
+                # The feed is followed from its newest event on; it never moves back.
+                load.newest = start if moment is None else max(moment + OVERLAP_SECONDS, seen)
                 load.commit()
         finally:
             for load in self._loads.values():
