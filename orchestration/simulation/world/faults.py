@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from . import billing, estate, faults_access, faults_debt, faults_stripe, faults_zone, look_alikes
+from .faults_stripe import base
 from .lifecycles import special
-from .state import Account, World
+from .state import Account, Sub, World
 from .times import DAY, START, at, iso
 
 
@@ -20,16 +21,22 @@ def plant(w: World) -> None:
     faults_debt.plant_double_charges(w)
     faults_debt.plant_zero_payments(w)
     faults_access.plant(w)
-    _long_invoice(w)
+    _long_invoices(w)
     _rare_events(w)
 
 
-def _long_invoice(w: World) -> None:
-    """One invoice of 25 lines: more than any page that is embedded in an invoice."""
-    account = special(w)
-    bill = billing.Bill("manual", "manual", 25_000, lines=25)
-    invoice = billing.issue(w, account, None, START + 36_000, bill)
-    billing.pay(w, account, invoice, START + 36_060)
+def _long_invoices(w: World) -> None:
+    """Invoices of more lines than any page that is embedded in them; one has exactly 25."""
+    for index, lines in enumerate((25, 11, 14, 18, 30)):
+        account = special(w)
+        moment = START + index * 9 * DAY + 36_000
+        w.at(moment, partial(_long_invoice, w, account, lines))
+
+
+def _long_invoice(w: World, account: Account, lines: int, moment: int) -> None:
+    bill = billing.Bill("manual", "manual", 1_000 * lines, lines)
+    invoice = billing.issue(w, account, None, moment, bill)
+    billing.pay(w, account, invoice, moment + 60)
 
 
 def _rare_events(w: World) -> None:
@@ -45,6 +52,9 @@ def _rare_events(w: World) -> None:
     for index, status in enumerate(statuses):
         w.at(first + (2 + index) * DAY, partial(_intent, w, account, status))
     w.at(first + 4 * DAY, partial(_challenged, w, account))
+    sub = base(w, special(w))
+    sub.row["collection_method"] = "send_invoice"
+    w.at(first - 12 * DAY, partial(_overdue, w, sub))
 
 
 def _touch_method(w: World, account: Account, kind: str, moment: int) -> None:
@@ -68,3 +78,11 @@ def _challenged(w: World, account: Account, moment: int) -> None:
     invoice = billing.issue(w, account, sub, moment, bill)
     w.event("invoice.payment_action_required", "invoice", invoice["id"], moment + 60)
     billing.void(w, account, invoice, moment + 120)
+
+
+def _overdue(w: World, sub: Sub, moment: int) -> None:
+    """An invoice that is sent, becomes overdue and is paid out of band."""
+    bill = billing.Bill("subscription_update", "engine_checkout", 3000)
+    invoice = billing.issue(w, sub.account, sub, moment, bill)
+    w.at(moment + 14 * DAY, lambda t: billing.fail(w, sub.account, invoice, t))
+    w.at(moment + 16 * DAY, lambda t: billing.pay(w, sub.account, invoice, t))

@@ -17,7 +17,7 @@ from .population import populate
 from .state import World
 from .times import BOUNDARIES, DAY, LAST_DAY_END, NOW, START, iso, stamp
 
-VERSION = 3
+VERSION = 4
 SCENARIOS = ("published", "calm", "shipped")
 FEWEST_ACCOUNTS = 300
 FRESH_WITHOUT_STRIPE = (
