@@ -19,7 +19,7 @@ from dashboards.claims import declare
 from dashboards.editions import Result, execute, store_edition, verify
 from dashboards.evidence import read_evidence, reporting_tables
 from dashboards.guard import require_provenance
-from dashboards.names import read_names
+from dashboards.names import FACTS, read_names
 from dashboards.render import environment, inline
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
@@ -52,12 +52,6 @@ _GROUPS = {
     "source": "Sources read",
     "fact": "Platform facts",
     "site": "This page",
-}
-_FACTS = {
-    "accounts": "accounts",
-    "events_per_day": "Stripe events a day",
-    "handlers_seen": "handlers seen",
-    "product_services": "product services",
 }
 _MODELS_LAG = timedelta(hours=1)
 
@@ -147,8 +141,8 @@ def _combinations(warehouse: Warehouse, book: sections.Book) -> list[dict[str, A
 
 
 def _facts(book: sections.Book) -> list[dict[str, Any]]:
-    known = [fact for fact in _FACTS if fact in book.facts]
-    return [{**book.facts[fact], "title": _FACTS[fact]} for fact in known]
+    known = [fact for fact in FACTS if fact in book.names.facts]
+    return [{**book.facts[fact], "title": FACTS[fact]} for fact in known]
 
 
 def _models_lag(book: sections.Book, now: datetime) -> bool:

@@ -58,7 +58,9 @@ def weekly_bars(points: Points, highest: Decimal) -> str:
     bars = base.mark_bar().encode(
         color=alt.condition(alt.datum.i == peak, alt.value(_ACCENT), alt.value(_SOFT))
     )
-    label = base.transform_filter(alt.datum.i == peak).mark_text(dy=-7, color=_INK, fontSize=12)
+    label = base.transform_filter((alt.datum.i == peak) & (alt.datum.v0 > 0)).mark_text(
+        dy=-7, color=_INK, fontSize=12
+    )
     return _svg(bars + label.encode(text="t0:N"), 260, 84, side=2)
 
 

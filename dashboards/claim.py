@@ -31,15 +31,18 @@ class Claim:
 
 @dataclass(frozen=True)
 class Dimensions:
-    """Names found in the reporting models, in the order in which the page shows them."""
+    """Names found in the reporting models, in the order in which the page shows them.
 
-    metric_owners: dict[str, str] = field(default_factory=dict)
+    `metrics`: id → (owner, unit); `facts`: id → unit; `sources`: those that failed or are old.
+    """
+
+    metrics: dict[str, tuple[str, str]] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
     detector_kinds: tuple[tuple[str, str], ...] = ()
     combinations: tuple[str, ...] = ()
     graph_cells: tuple[tuple[str, str], ...] = ()
     sources: tuple[str, ...] = ()
-    facts: tuple[str, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
     has_bad_debt: bool = False
 
 

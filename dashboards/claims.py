@@ -19,18 +19,28 @@ from dashboards.claim_families import (
     ticket_claims,
 )
 
-__all__ = ["Claim", "Dimensions", "declare"]
+__all__ = ["HEADLINES", "Claim", "Dimensions", "declare"]
+
+HEADLINES: dict[str, str] = {
+    "bad_debt_accounts": "accounts flagged as bad debt",
+    "bad_debt_inconsistent_accounts": "accounts on which the stores disagree",
+    "double_charged_accounts": "accounts charged twice",
+    "uncollectible_invoices_per_day": "uncollectible invoices a day",
+    "checkout_rollbacks_per_day": "checkout rollbacks a day",
+    "engineering_tickets_per_month": "engineering tickets in thirty days",
+}
+"""Metrics with a card, and the noun behind the big number."""
 
 
 def declare(names: Dimensions) -> list[Claim]:
     """Return every claim of the page for these names; claim ids are unique."""
     claims: list[Claim] = []
-    for metric_id, owner in names.metric_owners.items():
-        claims += _metric(metric_id, owner)
+    for metric_id, (owner, unit) in names.metrics.items():
+        claims += _metric(metric_id, owner, unit)
     claims += _freshness()
     for source in names.sources:
         claims += _source(source)
-    claims += [_fact(fact) for fact in names.facts]
+    claims += [_fact(fact, unit) for fact, unit in names.facts.items()]
     if names.categories:
         claims += ticket_claims(names.categories)
     claims += drift_claims(names.detector_kinds)
@@ -51,62 +61,78 @@ def _refuse_duplicates(claims: Iterable[Claim]) -> None:
         seen.add(claim.claim_id)
 
 
-def _metric(metric_id: str, owner: str) -> Iterator[Claim]:
+def _metric(metric_id: str, owner: str, unit: str) -> Iterator[Claim]:
+    """The board shows a value and its age; only a headline card says where the metric went."""
     columns: tuple[tuple[str, str, str, str, Format], ...] = (
-        ("value", "Value on the last complete day", "value", "the metric's unit", "number"),
-        ("first_mean", "Mean of the first seven days", "first_mean_7d", "mean a day", "number"),
-        ("trend_mean", "Mean of the last seven days", "trend_mean_7d", "mean a day", "number"),
-        ("change", "Change since the first week", "change_ratio * 100", "percent", "percent"),
+        ("value", "Value on the last complete day", "value", unit, "number"),
     )
-    where = f"where metric_id = {quoted(metric_id)}"
-    for name, sentence, column, unit, kind in columns:
+    if metric_id in HEADLINES:
+        columns += (
+            ("first_mean", "Mean of the first seven days", "first_mean_7d", unit, "number"),
+            ("trend_mean", "Mean of the last seven days", "trend_mean_7d", unit, "number"),
+            ("change", "Change since the first week", "change_ratio * 100", "percent", "percent"),
+        )
+    for name, sentence, column, said_unit, kind in columns:
         yield Claim(
             claim_id=f"metric.{metric_id}.{name}",
             sentence=f"{sentence} of {metric_id}",
-            sql=f"select {column}\nfrom reporting.rpt_metric_status\n{where}",
-            unit=unit,
+            sql=_metric_sql(metric_id, column),
+            unit=said_unit,
             format=kind,
             owner=owner,
             metric_id=metric_id,
         )
-    yield from _metric_ages(metric_id, owner, where)
-    yield Claim(
+    yield from _metric_ages(metric_id, owner, unit)
+    if metric_id in HEADLINES:
+        yield _metric_series(metric_id, owner, unit)
+
+
+def _metric_series(metric_id: str, owner: str, unit: str) -> Claim:
+    return Claim(
         claim_id=f"metric.{metric_id}.series",
         sentence=f"Daily values of {metric_id}",
         sql=(
             "select string_agg(cast(observation_date as varchar) || '=' || cast(value as varchar),"
             " ',' order by observation_date)\n"
-            f"from reporting.rpt_metric_series\n{where}"
+            f"from reporting.rpt_metric_series\nwhere metric_id = {quoted(metric_id)}"
         ),
-        unit="the metric's unit, by UTC day",
+        unit=f"{unit}, by UTC day",
         format="series",
         owner=owner,
         metric_id=metric_id,
     )
 
 
-def _metric_ages(metric_id: str, owner: str, where: str) -> Iterator[Claim]:
+def _metric_ages(metric_id: str, owner: str, unit: str) -> Iterator[Claim]:
     """What holds however old the evidence is: its age and days (ledger), and agreed levels."""
     columns: tuple[tuple[str, str, str, str, Format], ...] = (
         ("as_of", "Completeness horizon of the oldest stream", "as_of", "UTC time", "moment"),
         ("age", "Age of the evidence", "age_hours", "hours", "hours"),
         ("stale_by", "How stale the evidence is", "stale_by_hours", "hours", "age"),
-        ("value_date", "Day of the value", "value_date", "UTC day", "date"),
-        ("first_date", "First day measured", "first_date", "UTC day", "date"),
-        ("warning", "Warning level", "warning", "the metric's unit", "number"),
-        ("critical", "Critical level", "critical", "the metric's unit", "number"),
-        ("target", "Target", "target", "the metric's unit", "number"),
     )
-    for name, sentence, column, unit, kind in columns:
+    if metric_id in HEADLINES:
+        columns += (
+            ("value_date", "Day of the value", "value_date", "UTC day", "date"),
+            ("first_date", "First day measured", "first_date", "UTC day", "date"),
+            ("warning", "Warning level", "warning", unit, "number"),
+            ("critical", "Critical level", "critical", unit, "number"),
+            ("target", "Target", "target", unit, "number"),
+        )
+    for name, sentence, column, said_unit, kind in columns:
         yield Claim(
             claim_id=f"metric.{metric_id}.{name}",
             sentence=f"{sentence} of {metric_id}",
-            sql=f"select {column}\nfrom reporting.rpt_metric_status\n{where}",
-            unit=unit,
+            sql=_metric_sql(metric_id, column),
+            unit=said_unit,
             format=kind,
             owner=owner,
             is_agreed=name in {"warning", "critical", "target"},
         )
+
+
+def _metric_sql(metric_id: str, column: str) -> str:
+    where = f"where metric_id = {quoted(metric_id)}"
+    return f"select {column}\nfrom reporting.rpt_metric_status\n{where}"
 
 
 def _count(claim_id: str, sentence: str, table: str, condition: str, unit: str) -> Claim:
@@ -130,7 +156,6 @@ def _freshness() -> list[Claim]:
         _count("freshness.unknown", "Unknown age", status, "freshness = 'unknown'", "metrics"),
         _count("level.critical", "Critical metrics", status, "level = 'critical'", "metrics"),
         _count("level.warning", "Metrics at warning", status, "level = 'warning'", "metrics"),
-        _count("level.ok", "Metrics within levels", status, "level = 'ok'", "metrics"),
         _count("checks.failed", "Failed checks", status, "check_verdict = 'failed'", "metrics"),
         _count("checks.broken", "Broken checks", status, "check_verdict = 'broken'", "metrics"),
         _count(
@@ -166,12 +191,12 @@ def _source(source: str) -> Iterator[Claim]:
         )
 
 
-def _fact(fact: str) -> Claim:
+def _fact(fact: str, unit: str) -> Claim:
     return Claim(
         claim_id=f"fact.{fact}",
         sentence=f"Platform fact {fact}",
         sql=f"select value\nfrom reporting.rpt_platform_facts\nwhere fact_id = {quoted(fact)}",
-        unit="the fact's unit",
+        unit=unit,
         format="number",
         owner=PLATFORM_OWNER,
     )

@@ -78,7 +78,7 @@ class EvidenceBook:
         row = self.metrics.get(metric_id)
         if row is None:
             return Evidence("unknown", None, 0.0, (), "no such metric")
-        sources = tuple(self._source(stream) for stream in split_streams(row["streams"]))
+        sources = tuple(self.source(stream) for stream in split_streams(row["streams"]))
         status: ClaimStatus = "measured"
         if row["evidence"] in {"asserted", "never_measured"}:
             status = row["evidence"]
@@ -90,7 +90,7 @@ class EvidenceBook:
         return Evidence(status, row["as_of"], float(row["stale_by_hours"] or 0), sources, check)
 
     def _of_streams(self, streams: tuple[str, ...]) -> Evidence:
-        sources = tuple(self._source(stream) for stream in streams)
+        sources = tuple(self.source(stream) for stream in streams)
         horizons = [source.as_of for source in sources]
         as_of = None if None in horizons else min(h for h in horizons if h is not None)
         ages = [source.age_hours for source in sources if source.age_hours is not None]
@@ -112,7 +112,8 @@ class EvidenceBook:
         said = [self.streams[s]["last_status"] or "unknown" for s in streams if s in self.streams]
         return f"last read {'failed' if 'failed' in said else 'ok'}" if said else "never read"
 
-    def _source(self, stream: str) -> SourceState:
+    def source(self, stream: str) -> SourceState:
+        """Return the state of one stream; one that was never read is stale."""
         row = self.streams.get(stream)
         if row is None or row["as_of"] is None:
             return SourceState(stream, None, None, True)

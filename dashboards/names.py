@@ -11,6 +11,13 @@ from dashboards.evidence import EvidenceBook, reporting_tables
 from orchestration.warehouse.base import Warehouse
 
 UNCLASSIFIED = "unclassified"
+FACTS = {
+    "accounts": "accounts",
+    "events_per_day": "Stripe events a day",
+    "handlers_seen": "handlers seen",
+    "product_services": "product services",
+}
+"""Platform facts below the headline cards, and what each is called there."""
 
 
 def read_names(warehouse: Warehouse, book: EvidenceBook) -> Dimensions:
@@ -27,7 +34,10 @@ def read_names(warehouse: Warehouse, book: EvidenceBook) -> Dimensions:
         "select category from reporting.rpt_ticket_categories order by tickets desc, category",
     )
     return Dimensions(
-        metric_owners={m: str(row["owner"]) for m, row in sorted(book.metrics.items())},
+        metrics={
+            metric_id: (str(row["owner"]), str(row["unit"]))
+            for metric_id, row in sorted(book.metrics.items())
+        },
         categories=_unclassified_last([row[0] for row in categories]),
         detector_kinds=_detector_kinds(
             pairs(
@@ -49,17 +59,32 @@ def read_names(warehouse: Warehouse, book: EvidenceBook) -> Dimensions:
                 "select distinct kind, status from reporting.rpt_graph_honesty order by 1, 2",
             )
         ),
-        sources=tuple(sorted({str(row["source"]) for row in book.streams.values()})),
-        facts=tuple(
-            row[0]
+        sources=_troubled(book),
+        facts={
+            row[0]: row[1]
             for row in pairs(
                 "rpt_platform_facts",
-                "select distinct fact_id from reporting.rpt_platform_facts order by 1",
+                "select fact_id, unit from reporting.rpt_platform_facts order by 1",
             )
-        ),
+            if row[0] in FACTS
+        },
         has_bad_debt=bool(
             pairs("rpt_bad_debt", "select observation_date from reporting.rpt_bad_debt limit 1")
         ),
+    )
+
+
+def _troubled(book: EvidenceBook) -> tuple[str, ...]:
+    """Sources that the banner names with figures: read once, and failed or old now."""
+    return tuple(
+        sorted(
+            {
+                str(row["source"])
+                for stream, row in book.streams.items()
+                if row["as_of"] is not None
+                and (row["last_status"] == "failed" or book.source(stream).is_stale)
+            }
+        )
     )
 
 

@@ -93,8 +93,13 @@ def figure(claim_id: str, shown: str, result: Result) -> Markup:
             '<svg class="icon mark" aria-hidden="true"><use href="#icon-clock"/></svg>'
             '<span class="vh"> ({})</span>'
         ).format(said)
-    elif shown == NO_VALUE or result.status in {"broken", "unknown", "never_measured"}:
+    elif shown == NO_VALUE:
         kind = "n is-missing"
+    elif result.status in {"unknown", "never_measured"}:
+        mark = Markup(
+            '<svg class="icon mark" aria-hidden="true"><use href="#icon-question"/></svg>'
+            '<span class="vh"> (age unknown)</span>'
+        )
     return Markup('<a class="{0}" data-claim="{1}" href="#source-{1}">{2}{3}</a>').format(
         kind, claim_id, shown, mark
     )

@@ -14,19 +14,12 @@ from typing import Any
 from dashboards import charts
 from dashboards.claim import Dimensions
 from dashboards.claim_families import DETECTOR_METRIC
+from dashboards.claims import HEADLINES
 from dashboards.editions import Result
 from dashboards.evidence import EvidenceBook
 from dashboards.format import number_of, series
 from dashboards.names import UNCLASSIFIED
 
-HEADLINES: dict[str, str] = {
-    "bad_debt_accounts": "accounts flagged as bad debt",
-    "bad_debt_inconsistent_accounts": "accounts on which the stores disagree",
-    "double_charged_accounts": "accounts charged twice",
-    "uncollectible_invoices_per_day": "uncollectible invoices a day",
-    "checkout_rollbacks_per_day": "checkout rollbacks a day",
-    "engineering_tickets_per_month": "engineering tickets in thirty days",
-}
 DETECTOR_TITLES = {
     "stripe": ("Stripe drift", "Live OPEs against Stripe subscription items"),
     "zone_plan": ("Zone-plan drift", "Plan level in www against the engine's zone-plan OPE"),
@@ -103,7 +96,7 @@ def tickets(book: Book) -> dict[str, Any] | None:
     shown = {c: points for c, points in weekly.items() if c != UNCLASSIFIED}
     highest = max((v[0] for points in shown.values() for _, v in points), default=Decimal(1))
     weeks = sorted({key for points in weekly.values() for key, _ in points})
-    rows = []
+    rows: list[dict[str, Any]] = []
     for category, points in weekly.items():
         by_week = {key: values[0] for key, values in points}
         top = max(by_week.values(), default=Decimal(0)) or Decimal(1)
@@ -113,7 +106,8 @@ def tickets(book: Book) -> dict[str, Any] | None:
         chart = charts.weekly_bars(points, highest) if category in shown else ""
         row = book.categories[category]
         rows.append({"category": category, "row": row, "chart": chart, "cells": cells})
-    return {"rows": rows, "weeks": weeks, "top": [r for r in rows if r["category"] in shown][:3]}
+    drivers = [row for row in rows if row["chart"] and row["row"]["tickets"]]
+    return {"rows": rows, "weeks": weeks, "top": drivers[:3]}
 
 
 def _heat(value: Decimal | None, top: Decimal) -> int:
@@ -180,17 +174,21 @@ def banner(book: Book) -> dict[str, Any]:
     """Which sources failed or are old, which checks are broken, which figures have none."""
     failed: dict[str, list[str]] = {}
     stale: dict[str, list[str]] = {}
+    never: dict[str, list[str]] = {}
     for stream, row in sorted(book.evidence.streams.items()):
-        if row["last_status"] == "failed":
+        if row["as_of"] is None:
+            never.setdefault(row["source"], []).append(stream)
+        elif row["last_status"] == "failed":
             failed.setdefault(row["source"], []).append(stream)
-        elif book.evidence._source(stream).is_stale:
+        elif book.evidence.source(stream).is_stale:
             stale.setdefault(row["source"], []).append(stream)
     broken = [
         m for m, row in sorted(book.evidence.metrics.items()) if row["check_verdict"] == "broken"
     ]
     figures = sorted(r.claim.claim_id for r in book.results.values() if r.error)
-    shown = bool(failed or stale or broken or figures)
-    return {"failed": failed, "stale": stale, "checks": broken, "figures": figures, "shown": shown}
+    found = {"failed": failed, "stale": stale, "never": never}
+    found_bad = bool(failed or stale or never or broken or figures)
+    return {**found, "checks": broken, "figures": figures, "shown": found_bad}
 
 
 def closing(book: Book) -> dict[str, str]:

@@ -81,6 +81,10 @@ class GraphInvalid(PermanentFailure):
 
 def lint(folder: Path = GRAPH_FOLDER) -> list[GraphError]:
     """Return every error of the graph in `folder`, ordered by file and line; empty when clean."""
+    return _read_and_check(folder)[1]
+
+
+def _read_and_check(folder: Path) -> tuple[list[AuthoredNode], list[GraphError]]:
     files, errors = _read(folder)
     nodes = [node for file in files for node in file.nodes]
     errors += _check_files(files)
@@ -91,7 +95,7 @@ def lint(folder: Path = GRAPH_FOLDER) -> list[GraphError]:
     for node in nodes:
         errors += _check_targets(node, known)
     errors += _check_cycles(nodes, known)
-    return sorted(set(errors))
+    return nodes, sorted(set(errors))
 
 
 def compile_graph(folder: Path = GRAPH_FOLDER) -> CompiledGraph:
@@ -99,11 +103,9 @@ def compile_graph(folder: Path = GRAPH_FOLDER) -> CompiledGraph:
 
     Raises GraphInvalid naming file and line of every error.
     """
-    errors = lint(folder)
+    nodes, errors = _read_and_check(folder)
     if errors:
         raise GraphInvalid(folder, errors)
-    files, _ = _read(folder)
-    nodes = [node for file in files for node in file.nodes]
     edges = [(node, target) for node in nodes for target in node.targets]
     node_rows = sorted((_node_row(node) for node in nodes), key=lambda row: str(row["node_id"]))
     edge_rows = sorted(

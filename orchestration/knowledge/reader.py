@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from orchestration.knowledge.vocabulary import FIELDS
+
+# The C parser where the wheel has it: the same marks, many times as fast.
+_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, order=True)
@@ -75,7 +79,7 @@ def read_file(path: Path, name: str) -> tuple[AuthoredFile, list[GraphError]]:
     authored = AuthoredFile(file=name)
     errors: list[GraphError] = []
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except UnicodeDecodeError as error:
         return authored, [GraphError(name, 1, f"not UTF-8 text: {error.reason}")]
     except yaml.MarkedYAMLError as error:

@@ -111,6 +111,18 @@ def test_fresh_state_has_no_banner_and_no_old_number(settings: Settings) -> None
     assert "stand on fresh evidence" in text
 
 
+def test_stream_that_was_never_read_is_named(
+    warehouse: FixtureWarehouse, settings: Settings
+) -> None:
+    warehouse.connection.execute(
+        "update reporting.rpt_stream_status set as_of = null, age_hours = null, last_status = null "
+        "where stream = 'tickets.classifications'"
+    )
+    text = build_site(warehouse, settings, AT).path.read_text()
+    assert "Ticket classification was never read." in text
+    assert "(age unknown)" in Figures(text).text["tickets.total"]
+
+
 def test_broken_check_is_named_on_top(warehouse: FixtureWarehouse, settings: Settings) -> None:
     warehouse.connection.execute(
         "update reporting.rpt_metric_status set check_verdict = 'broken' where metric_id = "
