@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     def load(cls, home: Path | None = None) -> Settings:
         """Read the environment, `.env`, then `<home>/settings.env` (left by a demo); first wins."""
         chosen = home or Path(os.environ.get("PAYGO_HOME", ".paygo"))
-        return cls(_env_file=(chosen / "settings.env", ".env"), home=chosen)  # type: ignore[call-arg]
+        return cls(_env_file=(chosen / "settings.env", ".env"), home=chosen)
 
     def clock(self) -> Clock:
         """Return the clock this run uses: fixed when `PAYGO_NOW` is set, else the system's."""
