@@ -45,6 +45,8 @@ def main() -> None:
         fail(str(error))
     except BrokenPipeError:
         sys.exit(0)
+    except KeyboardInterrupt:
+        fail("interrupted; nothing was published. To do: start it again, it continues there.")
     except ImportError as error:
         if not (error.name or "").startswith(("orchestration", "dashboards", "expectations")):
             raise

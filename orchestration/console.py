@@ -49,7 +49,7 @@ def stdout() -> Console:
     """Return the console for results; wide enough for the metric table when piped."""
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
-        console.width = 160
+        console.width = 220
     return console
 
 

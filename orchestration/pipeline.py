@@ -297,5 +297,7 @@ def _first_error(result: dg.ExecuteInProcessResult) -> str:
         error = event.step_failure_data.error
         while error is not None and error.cause is not None:
             error = error.cause
+        if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            raise KeyboardInterrupt  # Dagster takes an interrupt for a failed step
         messages.append(error.message.strip() if error is not None else str(event.message))
     return "; ".join(messages) or "Dagster gave no reason"

@@ -21,7 +21,7 @@ customers as (
 ),
 
 happened as (
-    select valid_from as at, 'subs_account' as store, 'account' as what,
+    select valid_from as happened_at, 'subs_account' as store, 'account' as what,
         'type ' || coalesce(account_type, 'none') || ', flags ' || flags
         || case when flags & 32768 <> 0 then ' (bad debt)' else '' end as detail,
     from staging.stg_engine__accounts_history
@@ -73,9 +73,9 @@ happened as (
     where customer_id in (select customer_id from customers)
 )
 
-select at, store, what, detail
+select happened_at, store, what, detail
 from happened
-order by at, store, what, detail
+order by happened_at, store, what, detail
 """
 
 
@@ -90,7 +90,7 @@ def account_timeline(warehouse: Warehouse, account_id: str) -> list[dict[str, An
             f"no store knows the account {account_id!r}.",
             todo="use an account id such as those that `paygo drift --json` names.",
         )
-    return [{**row, "at": _when(row["at"])} for row in rows]
+    return [{"at": _when(row.pop("happened_at")), **row} for row in rows]
 
 
 def _when(at: datetime | None) -> str | None:

@@ -115,7 +115,8 @@ def warehouse_models(manifest: Path) -> dg.AssetsDefinition:
         os.environ.update(dbt_environment(runtime.settings))
         dbt = cast(DbtCliResource, context.resources.dbt)
         invocation = dbt.cli(
-            ["build", *dbt_vars(runtime.as_ofs[-1])],
+            # Unit tests judge the code, not the data: the test suite runs them, no build does.
+            ["build", "--exclude-resource-types", "unit_test", *dbt_vars(runtime.as_ofs[-1])],
             context=context,
             target_path=target_folder(runtime.settings),
         )
