@@ -31,13 +31,20 @@ def ticket_claims(categories: Iterable[str]) -> Iterator[Claim]:
         "tickets",
         "integer",
     )
-    yield _ticket(
-        "tickets.blocked_percent",
-        "Share that only an engineer can close",
-        f"select {share}\n{table}",
-        "percent of tickets",
-        "percent",
-    )
+    # What nobody classified says nothing of who must act, and refunds need no engineer.
+    classified = f"{table}\nwhere category not in ('refund', 'unclassified')"
+    for name, sentence, column in (
+        ("blocked_percent", "Share that only an engineer can close", share),
+        ("blocked_least", "Lowest share of a category", "min(engineering_blocked_percent)"),
+        ("blocked_most", "Highest share of a category", "max(engineering_blocked_percent)"),
+    ):
+        yield _ticket(
+            f"tickets.{name}",
+            f"{sentence}, classified tickets, refunds apart",
+            f"select {column}\n{classified}",
+            "percent of tickets",
+            "percent",
+        )
     for name, column in (("start", "min(window_start)"), ("end", "max(window_end)")):
         sql = f"select {column}\n{table}"
         yield _ticket(f"tickets.window_{name}", f"Window {name}", sql, "UTC day", "date")

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboards.claim import Claim
 from dashboards.evidence import Evidence, EvidenceBook
 from dashboards.format import canonical, number_of, readable
 from orchestration.warehouse.base import Warehouse
+
+_KEY = re.compile(r"\b(?:[rsp]k|whsec)_[\w*]+")
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,13 @@ def run_query(warehouse: Warehouse, sql: str) -> tuple[object, str]:
         return None, str(problem).strip().splitlines()[0]
     if table.num_columns != 1 or table.num_rows > 1:
         return None, f"yields {table.num_rows} rows of {table.num_columns} columns, not one value"
-    return (table.column(0)[0].as_py() if table.num_rows else None), ""
+    value = table.column(0)[0].as_py() if table.num_rows else None
+    return (without_keys(value) if isinstance(value, str) else value), ""
+
+
+def without_keys(text: str) -> str:
+    """Blank what looks like a key, masked or not: sources quote it in what they refuse."""
+    return _KEY.sub("(key)", text)
 
 
 def store_edition(warehouse: Warehouse, results: list[Result], now: datetime) -> tuple[str, bool]:
@@ -117,10 +126,16 @@ def store_edition(warehouse: Warehouse, results: list[Result], now: datetime) ->
         "edition_id": edition_id,
         "as_of": max(horizons, default=naive_now),
         "content_hash": content,
-        "created_at": naive_now,
+        "created_at": _after_the_last(warehouse, naive_now),
     }
     warehouse.replace_ops("editions", [edition], ("edition_id",))
     return edition_id, True
+
+
+def _after_the_last(warehouse: Warehouse, now: datetime) -> datetime:
+    """Return `now`, or just after the last edition under a clock that stands still."""
+    last = warehouse.rows("select max(created_at) as created_at from ops.editions")[0]["created_at"]
+    return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
 def latest_edition(warehouse: Warehouse) -> str | None:

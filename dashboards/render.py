@@ -80,7 +80,13 @@ def _writers(results: Mapping[str, Result]) -> dict[str, Callable[..., Any]]:
     def word(claim_id: str, one: str, many: str) -> str:
         return plural(number_of(results[claim_id].value), one, many)
 
-    return {"n": n, "week": week, "text": text, "word": word, "status_words": status_words}
+    def said(claim_id: str) -> Markup:
+        """What happened, of an error that goes on to say what was tried and what to do."""
+        result = results[claim_id]
+        return figure(claim_id, result.shown.partition(" Tried: ")[0], result)
+
+    writers: dict[str, Callable[..., Any]] = {"n": n, "week": week, "text": text, "word": word}
+    return {**writers, "said": said, "status_words": status_words}
 
 
 def figure(claim_id: str, shown: str, result: Result) -> Markup:

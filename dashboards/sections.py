@@ -191,13 +191,17 @@ def banner(book: Book) -> dict[str, Any]:
     return {**found, "checks": broken, "figures": figures, "shown": found_bad}
 
 
-def closing(book: Book) -> dict[str, str]:
+def closing(book: Book) -> dict[str, Any]:
     """Choose the words of the closing line from the state; the figures stay claims."""
     metrics = book.number("freshness.metrics") or Decimal(0)
     fresh = book.number("freshness.fresh") or Decimal(0)
-    checks = (book.number("checks.broken") or 0) + (book.number("checks.failed") or 0)
     claims = book.number("graph.claim.total")
     grounded = book.number("graph.claim.grounded") or Decimal(0)
     evidence = "fresh" if metrics and fresh == metrics else "partly" if fresh else "old"
     debt = "unknown" if not claims else "small" if grounded * 2 > claims else "real"
-    return {"evidence": evidence, "debt": debt, "checks": "bad" if checks else "fine"}
+    return {
+        "evidence": evidence,
+        "debt": debt,
+        "failed": bool(book.number("checks.failed")),
+        "broken": bool(book.number("checks.broken")),
+    }

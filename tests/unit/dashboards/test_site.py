@@ -123,6 +123,20 @@ def test_stream_that_was_never_read_is_named(
     assert "(age unknown)" in Figures(text).text["tickets.total"]
 
 
+def test_error_of_a_source_is_short_and_holds_no_key(
+    warehouse: FixtureWarehouse, settings: Settings
+) -> None:
+    said = "Stripe refused rk_test_" + "*" * 8 + "631e Tried: GET /v1/events. To do: a new key"
+    warehouse.connection.execute(
+        "update reporting.rpt_stream_status set last_error = ? where last_status = 'failed'", [said]
+    )
+    text = build_site(warehouse, settings, AT).path.read_text()
+    assert Figures(text).text["source.stripe.error"] == "Stripe refused (key)"
+    assert "631e" not in text
+    stored = "select value_text from ops.claims where claim_id = 'source.stripe.error'"
+    assert "631e" not in str(warehouse.rows(stored))
+
+
 def test_broken_check_is_named_on_top(warehouse: FixtureWarehouse, settings: Settings) -> None:
     warehouse.connection.execute(
         "update reporting.rpt_metric_status set check_verdict = 'broken' where metric_id = "
