@@ -212,7 +212,12 @@ class Stages:
             )
         self.report.attempts.extend(runtime.attempts)
         if not result.success:
-            self.report.problems.append(f"extraction: {_first_error(result)}")
+            # A stream's failure never fails the step: days are missing, so nothing may be built.
+            raise PermanentFailure(
+                f"the replay stopped: {_first_error(result)}",
+                tried="extracting the days one after the other; what was read is kept",
+                todo="correct the cause and start it again: it continues where it stopped.",
+            )
 
     def finish(self) -> None:
         """Build, check, alert, write the page, publish: everything after extraction."""
