@@ -78,7 +78,7 @@ class Ledger:
 
     def rows(self, sql: str, params: tuple[object, ...] = ()) -> list[dict[str, Any]]:
         pairs = self._cursors.items() if "stream_cursors" in sql else self._attempts
-        return [{"stream": s, "as_of": at.replace(tzinfo=None)} for s, at in pairs]
+        return [{"stream": s, "as_of": at.replace(tzinfo=None), "is_ok": False} for s, at in pairs]
 
 
 def left(ledger: Ledger) -> dict[datetime, set[str]]:
