@@ -114,7 +114,8 @@ def gather(
         else:
             problem = stream_problem or (key_problem if check.rule != "freshness" else "")
             pair = (stream_rows.get(check.subject), key_rows.get(check.subject))
-            found.append(_stream(check, pair, windows.get(check.subject), now, problem))
+            window = windows.get(check.subject, default_window(check.subject))
+            found.append(_stream(check, pair, window, now, problem))
     return found
 
 
@@ -192,10 +193,15 @@ DEFAULT_WINDOW_HOURS = 26.0
 """Window of streams that no metric reads: daily extraction and two hours of grace."""
 
 
+def default_window(stream: str) -> float:
+    """Return the hours that such a stream may be old; a swept one waits for its sweep."""
+    return DEFAULT_WINDOW_HOURS + 24 * contract_table(stream).sweep_days
+
+
 def _stream(
     check: Check,
     rows: tuple[dict[str, Any] | None, dict[str, Any] | None],
-    window: float | None,
+    window: float,
     now: datetime,
     problem: str,
 ) -> Evidence:
@@ -206,7 +212,7 @@ def _stream(
         return Evidence(check, problem="empty: the stream was never loaded")
     as_of = ledger["as_of"]
     if check.rule == "freshness":
-        return _freshness(check, as_of, window or DEFAULT_WINDOW_HOURS, now)
+        return _freshness(check, as_of, window, now)
     if keys is None:
         return Evidence(check, as_of=as_of, problem="the raw table gave no row")
     if check.rule == "key":

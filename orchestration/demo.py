@@ -183,15 +183,20 @@ def outstanding(warehouse: Warehouse, moments: Sequence[datetime]) -> Wanted:
         for row in warehouse.rows("select stream, as_of from ops.stream_cursors")
     }
     attempted = {
-        (row["stream"], row["as_of"].replace(tzinfo=UTC))
-        for row in warehouse.rows("select distinct stream, as_of from ops.stream_runs")
+        (row["stream"], row["as_of"].replace(tzinfo=UTC)): row["is_ok"]
+        for row in warehouse.rows(
+            "select stream, as_of, bool_or(status = 'ok') as is_ok from ops.stream_runs "
+            "group by stream, as_of"
+        )
     }
     wanted: Wanted = {}
     for moment in moments:
         for table in CONTRACT:
             behind = table.stream not in reached or reached[table.stream] < moment
             last = moment == moments[-1]
-            again = last or (table.stream, moment) not in attempted
+            # Behind and yet attempted well: a list that was not due for its sweep.
+            went_well = attempted.get((table.stream, moment))
+            again = went_well is None or (last and not went_well)
             if behind and again and (last or table.source not in FILE_SOURCES):
                 day = wanted.setdefault(moment, {})
                 day.setdefault(table.source, []).append(table.stream)

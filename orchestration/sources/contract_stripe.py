@@ -62,6 +62,8 @@ STRIPE = (
             "sepa_debit.fingerprint",
             "link.email",
         ),
+        # Detaching raises no event that can be relied on, and no metric reads this list.
+        sweep_days=7,
     ),
     stripe_list(
         "subscriptions",

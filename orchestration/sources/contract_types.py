@@ -52,6 +52,8 @@ class RawTable:
     append_only: bool = False
     """True when the source never updates or deletes a row."""
     redacted_paths: tuple[str, ...] = field(default=())
+    sweep_days: int = 0
+    """A list without reliable events is swept when its last sweep is this many days old."""
 
     @property
     def stream(self) -> str:
@@ -139,6 +141,7 @@ def stripe_list(
     *columns: Column,
     redacted: tuple[str, ...] = (),
     append_only: bool = False,
+    sweep_days: int = 0,
 ) -> RawTable:
     return RawTable(
         source="stripe",
@@ -149,6 +152,7 @@ def stripe_list(
         source_relation=path,
         redacted_paths=redacted,
         append_only=append_only,
+        sweep_days=sweep_days,
     )
 
 

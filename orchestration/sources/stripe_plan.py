@@ -21,6 +21,9 @@ WORKERS = 6
 # From so many new objects on, one list call is cheaper than retrieving each.
 _LIST_FROM = 3
 
+# One batch of rows from several retrieved objects costs hardly more than from one.
+_RETRIEVED_TOGETHER = 25
+
 # Epoch seconds of the first slice's lower end: before any account existed.
 _BEGINNING = 1_262_304_000
 
@@ -134,18 +137,21 @@ class StripeReader:
             for objects in self._source.pages(kind.path, params):
                 self._emit(kind, objects)
                 left -= {o["id"] for o in objects}
-        for object_id in sorted(left):
-            self._start(kind, partial(self._again, kind, object_id))
+        ids = sorted(left)
+        for first in range(0, len(ids), _RETRIEVED_TOGETHER):
+            some = ids[first : first + _RETRIEVED_TOGETHER]
+            self._start(kind, partial(self._again, kind, some))
 
-    def _again(self, kind: Kind, object_id: str) -> None:
-        found = self._source.retrieve(f"{kind.path}/{object_id}", kind.retrieve_params)
-        if found is None:
+    def _again(self, kind: Kind, ids: Sequence[str]) -> None:
+        read = {i: self._source.retrieve(f"{kind.path}/{i}", kind.retrieve_params) for i in ids}
+        lost = [object_id for object_id, found in read.items() if found is None]
+        if lost:
             for stream in (kind.stream, *kind.children):
                 if stream in self._wanted:
-                    gone = [object_id] if stream == kind.stream else []
-                    self._crew.emit(Part(kind, stream, parents=[object_id], gone=gone))
-        else:
-            self._emit(kind, [found])
+                    gone = lost if stream == kind.stream else []
+                    self._crew.emit(Part(kind, stream, parents=lost, gone=gone))
+        if found := [body for body in read.values() if body is not None]:
+            self._emit(kind, found)
 
     def _emit(self, kind: Kind, objects: Sequence[Object]) -> None:
         with_payments = [o["id"] for o in objects if "payments" in o]
