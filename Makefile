@@ -32,11 +32,11 @@ demo: setup
 
 test: setup lint
 	@$(BIN)/python tests/browser_setup.py
-	@$(BIN)/python -m pytest -m "not full"
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not full"
 
 test-full: setup lint
 	@$(BIN)/python tests/browser_setup.py
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: setup
 	@$(BIN)/python -m tests.bench

@@ -67,6 +67,13 @@ def _python(_: Settings) -> Iterator[Finding]:
     yield Finding("python", good, version, "set up again with make PYTHON=/path/to/python3.11")
 
 
+def _hash_key(settings: Settings) -> Iterator[Finding]:
+    key = settings.hash_key
+    good = key is not None and bool(key.get_secret_value())
+    todo = "set PAYGO_HASH_KEY to a long random text and keep it"
+    yield Finding("hash key", good, "set" if good else "not set", todo)
+
+
 def _packages(_: Settings) -> Iterator[Finding]:
     for name, wanted in PINNED.items():
         try:
@@ -243,6 +250,7 @@ PROBES: tuple[Probe, ...] = (
     _warehouse,
     _port,
     _chromium,
+    _hash_key,
     _clock,
     _stripe,
     _postgres,

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".paygo"), description="Everything generated lives here.")
     target: Literal["duckdb", "bigquery"] = "duckdb"
     now: str | None = Field(default=None, description="Fixes the clock (ISO-8601 with zone).")
-    hash_key: SecretStr = SecretStr("demo-hash-key-change-me")
+    hash_key: SecretStr | None = Field(
+        default=None, description="Key of the hash that replaces personal identifiers."
+    )
 
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str = "https://api.stripe.com"

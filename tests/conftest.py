@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ACCOUNTS = 600
 PAYGO = str(Path(sys.executable).with_name("paygo"))
@@ -41,9 +43,22 @@ def run_paygo(home: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> DemoHome:
-    """The published scenario on a small world: sources, replay, models, checks, page."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    result = run_paygo(home, "demo", "--accounts", str(ACCOUNTS), "--seed", "1")
+    """The published scenario on a small world: sources, replay, models, checks, page.
+
+    Test processes that run side by side share one: the first runs it, the others wait.
+    """
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if is_worker else base) / "demo"
+    home, said = folder / "home", folder / "said.json"
+    with FileLock(f"{folder}.lock"):
+        if not said.exists():
+            folder.mkdir(exist_ok=True)
+            result = run_paygo(home, "demo", "--accounts", str(ACCOUNTS), "--seed", "1")
+            said.write_text(
+                json.dumps([result.args, result.returncode, result.stdout, result.stderr])
+            )
+    result = subprocess.CompletedProcess(*json.loads(said.read_text()))
     if result.returncode != 0:
         pytest.fail(f"the demo exited with {result.returncode}:\n{result.stdout}\n{result.stderr}")
     return DemoHome(home, result)

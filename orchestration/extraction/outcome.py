@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from orchestration.errors import PaygoError
+from orchestration.errors import PaygoError, PermanentFailure
 from orchestration.settings import Settings
 from orchestration.sources.contract import RawTable
 from orchestration.warehouse.base import LoadMode, LoadRequest, LoadResult, StagedLoad, Warehouse
@@ -66,8 +66,15 @@ class Extraction:
 
     @property
     def hash_key(self) -> bytes:
-        """Key of the keyed hashes."""
-        return self.settings.hash_key.get_secret_value().encode()
+        """Key of the keyed hashes. PermanentFailure without: a known key would hide nothing."""
+        key = self.settings.hash_key
+        if key is None or not key.get_secret_value():
+            raise PermanentFailure(
+                "there is no key for hashing personal identifiers",
+                todo="set PAYGO_HASH_KEY to a long random text and keep it: with another key, "
+                "hashes of earlier loads no longer match",
+            )
+        return key.get_secret_value().encode()
 
     def schema_change(
         self, table: RawTable, change: str, column: str, detail: str

@@ -95,6 +95,7 @@ class StripeExtraction:
         self._tables = {t.stream: t for t in run.tables}
         self._loads: dict[str, _Load] = {}
         self._until = int(run.as_of.timestamp())
+        self._first_feed = self._until
 
     def run(self) -> list[StreamOutcome]:
         """Read, stage and commit; a stream that fails leaves the others alone."""
@@ -102,6 +103,7 @@ class StripeExtraction:
         resting = {s: t for s, t in self._tables.items() if not self._is_due(t)}
         self._tables = {s: t for s, t in self._tables.items() if s not in resting}
         start = min(self._until, newest) if newest is not None else self._until
+        self._first_feed = start - FIRST_FEED_SECONDS
         since = {s: self._since(family) for family in _FAMILIES for s in family}
         try:
             for stream, table in self._tables.items():
@@ -193,7 +195,7 @@ class StripeExtraction:
             if self._sweep_only or self._run.warehouse.cursor(EVENTS.stream) is not None:
                 sweep.append(EVENTS)
                 return
-            changes = read_changes(self._source, self._until - FIRST_FEED_SECONDS)
+            changes = read_changes(self._source, self._first_feed)
         records = self._builders[EVENTS.stream].build(changes.events)
         load.take(Part(EVENTS, EVENTS.stream, records))
 

@@ -78,7 +78,9 @@ def fill(base: str) -> dict[str, list[str]]:
 
 
 def sweep(base: str, home: Path, warehouse: Warehouse) -> dict[str, StreamOutcome]:
-    run = Extraction("stripe", Settings(home=home), warehouse, AS_OF, "run", tables("stripe"))
+    run = Extraction(
+        "stripe", Settings(home=home, hash_key="test"), warehouse, AS_OF, "run", tables("stripe")
+    )
     source = StripeSource(KEY, base, requests_per_second=1000, check_version=False)
     with source:
         reading = StripeExtraction(run, source, contract_mode="report", sweep_only=True)
@@ -87,7 +89,7 @@ def sweep(base: str, home: Path, warehouse: Warehouse) -> dict[str, StreamOutcom
 
 def test_every_object_arrives_once(base: str, tmp_path: Path) -> None:
     made = fill(base)
-    with open_warehouse(Settings(home=tmp_path), "write") as warehouse:
+    with open_warehouse(Settings(home=tmp_path, hash_key="test"), "write") as warehouse:
         outcomes = sweep(base, tmp_path, warehouse)
         for stream, ids in made.items():
             rows = warehouse.rows(
@@ -124,8 +126,15 @@ def test_every_object_arrives_once(base: str, tmp_path: Path) -> None:
 
 
 def test_enforced_contract_refuses_the_foreign_shape(base: str, tmp_path: Path) -> None:
-    with open_warehouse(Settings(home=tmp_path), "write") as warehouse:
-        run = Extraction("stripe", Settings(home=tmp_path), warehouse, AS_OF, "r", tables("stripe"))
+    with open_warehouse(Settings(home=tmp_path, hash_key="test"), "write") as warehouse:
+        run = Extraction(
+            "stripe",
+            Settings(home=tmp_path, hash_key="test"),
+            warehouse,
+            AS_OF,
+            "r",
+            tables("stripe"),
+        )
         with StripeSource(KEY, base, requests_per_second=1000, check_version=False) as source:
             outcomes = {o.stream: o for o in StripeExtraction(run, source, sweep_only=True).run()}
         assert outcomes["stripe.customers"].status == "ok"

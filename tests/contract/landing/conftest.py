@@ -39,7 +39,7 @@ def settings_for(platform: SimulatedPlatform, home: Path, now: datetime = BASE) 
     """Settings that point to the platform, with a fixed clock."""
     found = {k.removeprefix("PAYGO_").lower(): v for k, v in platform.environment().items()}
     found["stripe_requests_per_second"] = "1000"
-    return Settings(home=home, now=iso(now), **found)  # type: ignore[arg-type]
+    return Settings(home=home, now=iso(now), hash_key="test", **found)  # type: ignore[arg-type]
 
 
 @pytest.fixture

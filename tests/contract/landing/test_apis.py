@@ -249,13 +249,21 @@ def test_changes_and_deletions_of_the_next_day(
     assert {o.status for o in outcomes.values()} == {"ok"}
     gone = {
         ("stripe__customers", "customer_id", f"cus_{25:014d}"),
-        ("stripe__payment_methods", "payment_method_id", f"pm_{2:024d}"),
         ("engine__subs_stuck_events", "stuck_event_id", "key_1"),
         ("core__zones", "zone_id", "key_0"),
         ("jira__issues", "issue_id", "10007"),
     }
     for raw_name, key, value in gone:
         assert value not in keys(warehouse, raw_name, key), raw_name
+    # Payment methods wait for their weekly sweep, and say so by the as_of they keep.
+    detached = f"pm_{2:024d}"
+    assert outcomes["stripe.payment_methods"].mode == "not_due"
+    assert detached in keys(warehouse, "stripe__payment_methods", "payment_method_id")
+    standing = warehouse.cursor("stripe.payment_methods")
+    assert standing is not None and standing.as_of == BASE
+    week = extract("stripe", as_of=BASE + timedelta(days=7))
+    assert week["stripe.payment_methods"].rows_deleted == 1
+    assert detached not in keys(warehouse, "stripe__payment_methods", "payment_method_id")
     assert "key_9" in keys(warehouse, "core__zones", "zone_id")
     (row,) = warehouse.rows(
         "select summary from raw.jira__issues where issue_id = '10001' order by _as_of desc limit 1"
