@@ -158,7 +158,8 @@ class StripeExtraction:
 
     def _feed(self, since: dict[str, int | None]) -> Changes:
         """Read the event feed from the earliest moment that a stream needs."""
-        moments = [m for s in self._tables if (m := since[s]) is not None]
+        swept = {k.stream for k in KINDS if not k.has_events}
+        moments = [m for s in self._tables if s not in swept and (m := since[s]) is not None]
         return read_changes(self._source, min(moments)) if moments else Changes()
 
     def _read(self, since: dict[str, int | None], changes: Changes) -> None:
