@@ -1,0 +1,1 @@
+"""The verbs of `paygo`, a module an area; `orchestration.cli` joins them."""
