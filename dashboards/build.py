@@ -16,11 +16,12 @@ from typing import Any
 
 from dashboards import sections
 from dashboards.claims import declare
-from dashboards.editions import Result, execute, store_edition, verify
+from dashboards.editions import Result, execute, store_edition
 from dashboards.evidence import read_evidence, reporting_tables
 from dashboards.guard import require_provenance
 from dashboards.names import FACTS, read_names
 from dashboards.render import environment, inline
+from dashboards.verification import verify
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
 from orchestration.warehouse.base import Warehouse

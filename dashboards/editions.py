@@ -1,4 +1,4 @@
-"""Executes claims, keeps each edition of their values, and proves an edition again.
+"""Executes claims and keeps each edition of their values; `verification` proves it again.
 
 An edition is named by its content: the same values, queries and sources make the same
 edition, and writing it again changes nothing. What the page looks like is not known here.
@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboards.claim import Claim
 from dashboards.evidence import Evidence, EvidenceBook
-from dashboards.format import canonical, number_of, readable
+from dashboards.format import number_of, readable
+from dashboards.verification import exact, hash_of, latest_edition, run_query
 from orchestration.warehouse.base import Warehouse
-
-_KEY = re.compile(r"\b(?:[rsp]k|whsec)_[\w*]+")
 
 
 @dataclass(frozen=True)
@@ -45,36 +43,6 @@ class Result:
         return hash_of(self.claim.sql)
 
 
-@dataclass(frozen=True)
-class VerifyReport:
-    """Outcome of executing the stored edition's queries again.
-
-    reproduced + differs + broken = claims. `stale` names those, among them, that rest on
-    old evidence, or whose sources were read again after the edition was made.
-    """
-
-    edition_id: str
-    claims: int
-    reproduced: int
-    differs: list[dict[str, Any]] = field(default_factory=list)
-    broken: list[dict[str, Any]] = field(default_factory=list)
-    stale: list[dict[str, Any]] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what `paygo verify --json` prints."""
-        return asdict(self)
-
-    @property
-    def holds(self) -> bool:
-        """True when every claim was reproduced exactly."""
-        return self.claims > 0 and self.reproduced == self.claims
-
-
-def hash_of(text: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of `text`."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def execute(warehouse: Warehouse, claims: Iterable[Claim], book: EvidenceBook) -> list[Result]:
     """Run every claim's query; one that fails or yields no single value is broken, with why."""
     results = []
@@ -83,31 +51,6 @@ def execute(warehouse: Warehouse, claims: Iterable[Claim], book: EvidenceBook) -
         text, error = exact(value, error)
         results.append(Result(claim, None if error else value, text, book.of(claim), error))
     return results
-
-
-def exact(value: object, error: str) -> tuple[str | None, str]:
-    """Return the value's exact text, or None and why there is none."""
-    try:
-        return (None if error else canonical(value)), error
-    except TypeError as problem:
-        return None, str(problem)
-
-
-def run_query(warehouse: Warehouse, sql: str) -> tuple[object, str]:
-    """Return (value, "") or (None, why not). No row at all is a missing value, not an error."""
-    try:
-        table = warehouse.query(sql)
-    except Exception as problem:  # each engine has its own error types; all mean: broken
-        return None, str(problem).strip().splitlines()[0]
-    if table.num_columns != 1 or table.num_rows > 1:
-        return None, f"yields {table.num_rows} rows of {table.num_columns} columns, not one value"
-    value = table.column(0)[0].as_py() if table.num_rows else None
-    return (without_keys(value) if isinstance(value, str) else value), ""
-
-
-def without_keys(text: str) -> str:
-    """Blank what looks like a key, masked or not: sources quote it in what they refuse."""
-    return _KEY.sub("(key)", text)
 
 
 def store_edition(warehouse: Warehouse, results: list[Result], now: datetime) -> tuple[str, bool]:
@@ -138,45 +81,6 @@ def _after_the_last(warehouse: Warehouse, now: datetime) -> datetime:
     return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
-def latest_edition(warehouse: Warehouse) -> str | None:
-    """Return the id of the edition written last; None before the first."""
-    rows = warehouse.rows(
-        "select edition_id from ops.editions\n"
-        "order by created_at desc, as_of desc, edition_id limit 1"
-    )
-    return str(rows[0]["edition_id"]) if rows else None
-
-
-def verify(warehouse: Warehouse) -> VerifyReport:
-    """Execute every query of the stored edition again and compare the values exactly."""
-    edition_id = latest_edition(warehouse)
-    if edition_id is None:
-        return VerifyReport(edition_id="", claims=0, reproduced=0)
-    stored = warehouse.rows(
-        "select * from ops.claims where edition_id = ? order by claim_id", [edition_id]
-    )
-    horizons = _horizons(warehouse)
-    report = VerifyReport(edition_id, len(stored), 0)
-    reproduced = 0
-    for row in stored:
-        value, error = run_query(warehouse, str(row["query"]))
-        now_text, error = exact(value, error)
-        if error or hash_of(str(row["query"])) != row["query_hash"]:
-            why = error or "the stored query does not have the stored hash"
-            report.broken.append({"claim_id": row["claim_id"], "error": why})
-        elif now_text != row["value_text"]:
-            both = {"stored": row["value_text"], "now": now_text}
-            report.differs.append({"claim_id": row["claim_id"], **both})
-        else:
-            reproduced += 1
-        reason = _why_stale(row, horizons)
-        if reason:
-            report.stale.append({"claim_id": row["claim_id"], "reason": reason})
-    return VerifyReport(
-        edition_id, len(stored), reproduced, report.differs, report.broken, report.stale
-    )
-
-
 def _claim_row(result: Result) -> dict[str, Any]:
     return {
         "claim_id": result.claim.claim_id,
@@ -190,18 +94,3 @@ def _claim_row(result: Result) -> dict[str, Any]:
         "owner": result.claim.owner,
         "status": result.status,
     }
-
-
-def _horizons(warehouse: Warehouse) -> dict[str, str]:
-    rows = warehouse.rows("select stream, as_of from ops.stream_cursors")
-    return {row["stream"]: row["as_of"].isoformat() + "Z" for row in rows}
-
-
-def _why_stale(row: dict[str, Any], horizons: dict[str, str]) -> str:
-    if row["status"] == "stale":
-        return f"rests on evidence as of {row['as_of']:%Y-%m-%dT%H:%M:%SZ}"
-    for part in str(row["sources"] or "").split("; "):
-        stream, _, as_of = part.partition("@")
-        if stream in horizons and horizons[stream] > as_of and as_of != "never":
-            return f"{stream} was read up to {horizons[stream]}, the edition knows {as_of}"
-    return ""

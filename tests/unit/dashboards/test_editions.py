@@ -9,9 +9,10 @@ import pytest
 
 from dashboards.build import SiteReport, build_site
 from dashboards.claims import declare
-from dashboards.editions import execute, store_edition, verify
+from dashboards.editions import execute, store_edition
 from dashboards.evidence import read_evidence
 from dashboards.names import read_names
+from dashboards.verification import verify
 from orchestration.knowledge.compile import compile_graph
 from orchestration.settings import Settings
 from tests.unit.dashboards.reporting_fixture import AT, NOW, FixtureWarehouse
