@@ -22,7 +22,11 @@ def extract_knowledge(run: Extraction) -> list[StreamOutcome]:
 
 def extract_tickets(run: Extraction) -> list[StreamOutcome]:
     """Classify the issues that are landed now; their classes are as fresh as the issues."""
-    from orchestration.tickets.classify_stream import classify_table
+    from orchestration.tickets.classify_stream import (
+        classify_table,
+        measure_table,
+        pattern_table,
+    )
 
     issues = table("jira.issues")
     live = run.warehouse.query(
@@ -31,8 +35,12 @@ def extract_tickets(run: Extraction) -> list[StreamOutcome]:
     )
     names = [c.name for c in issues.landed_columns]
     keep = live.filter(pa.compute.invert(live.column("_is_deleted"))).select(names)
-    data = classify_table(keep)
-    return [_land_whole(run, t, data) for t in run.tables]
+    made = {
+        "tickets.classifications": lambda: classify_table(keep),
+        "tickets.patterns": pattern_table,
+        "tickets.measures": measure_table,
+    }
+    return [_land_whole(run, t, made[t.stream]()) for t in run.tables]
 
 
 def _land_whole(run: Extraction, contract: RawTable, data: pa.Table) -> StreamOutcome:

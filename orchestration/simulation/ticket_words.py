@@ -16,6 +16,9 @@ import yaml
 
 _FOLDER = Path(__file__).parent / "ticket_data"
 _SCENARIO_FILES = ("lifecycle.yml", "money.yml", "access.yml", "other.yml")
+_TOLD_WHOLE, _EACH_STORY = 0.5, 0.1
+"""Share of tickets told as whole stories where the scenario has such in that language, at most;
+and the share of each story, so that a single one is not heard too often."""
 _LANGUAGES = ("en", "de", "es", "pt", "fr")
 
 
@@ -27,6 +30,8 @@ class Scenario:
     category: str
     pattern: str | None
     texts: dict[str, dict[str, Any]]
+    stories: dict[str, list[tuple[str, str]]]
+    """Whole (title, text) pairs a language, beside the texts that are put together."""
 
 
 @cache
@@ -40,12 +45,18 @@ def frame() -> dict[str, Any]:
 def scenarios() -> tuple[Scenario, ...]:
     """Return every scenario in file order."""
     found: list[Scenario] = []
+    stories = yaml.safe_load((_FOLDER / "stories.yml").read_text("utf-8"))
     for name in _SCENARIO_FILES:
         for entry in yaml.safe_load((_FOLDER / name).read_text("utf-8")):
             texts = {language: entry[language] for language in _LANGUAGES if language in entry}
+            told: dict[str, list[tuple[str, str]]] = {}
+            for language, title, text in stories.pop(entry["scenario"], []):
+                told.setdefault(language, []).append((title, text))
             found.append(
-                Scenario(entry["scenario"], entry["category"], entry.get("pattern"), texts)
+                Scenario(entry["scenario"], entry["category"], entry.get("pattern"), texts, told)
             )
+    if stories:
+        raise ValueError(f"stories.yml tells of unknown scenarios: {', '.join(stories)}")
     return tuple(found)
 
 
@@ -59,21 +70,31 @@ def write_text(
 ) -> tuple[str, str]:
     """Return (summary, description) of one ticket; same random state, same words."""
     weights = frame()["languages"]
-    languages = list(scenario.texts)
+    languages = [n for n in _LANGUAGES if n in scenario.texts or n in scenario.stories]
     language = draw.choices(languages, [weights[name] for name in languages])[0]
-    texts = scenario.texts[language]
+    texts = scenario.texts.get(language)
     slots = _slots(draw, created, language)
+    told = scenario.stories.get(language, [])
+    if texts is None or draw.random() < min(_TOLD_WHOLE, _EACH_STORY * len(told)):
+        title, text = draw.choice(told)
+        ending = "" if scenario.category == "unclassified" else _ending(draw, language, blocked)
+        return title.format(**slots), "\n".join(filter(None, (text.format(**slots), ending)))
     sentences = [draw.choice(part) for part in texts["parts"]]
     if len(sentences) > 2 and draw.random() < 0.4:
         del sentences[draw.randrange(2, len(sentences))]
     if scenario.category != "unclassified":
-        sentences.append(draw.choice(frame()["blocked" if blocked else "unblocked"][language]))
+        sentences.append(_ending(draw, language, blocked))
     opener = draw.choice(frame()["openers"][language])
     closer = draw.choice(frame()["closers"][language])
     separator = draw.choice([" ", " ", " ", "\n", "\n- "])
     body = separator.join(s for s in sentences if s)
     text = "\n".join(piece for piece in (opener, body, closer) if piece)
     return draw.choice(texts["titles"]).format(**slots), text.format(**slots)
+
+
+def _ending(draw: random.Random, language: str, blocked: bool) -> str:
+    ending: str = draw.choice(frame()["blocked" if blocked else "unblocked"][language])
+    return ending
 
 
 def _slots(draw: random.Random, created: datetime, language: str) -> dict[str, str]:

@@ -103,7 +103,8 @@ KNOWLEDGE = (
     ),
 )
 
-# What the classifier says of each landed ticket; the text it read is named by hash.
+# What the classifier says of each landed ticket (the text it read is named by hash), the
+# patterns it looked for, and how well it did on labelled tickets.
 TICKETS = (
     RawTable(
         source="tickets",
@@ -116,13 +117,51 @@ TICKETS = (
             text("category", required=True),
             text("rule"),
             Column("matched_text", "string", pii="redact_text"),
+            text("matched_place"),
+            integer("matched_offset"),
             Column("confidence", "numeric", nullable=False),
             boolean("is_sure"),
+            text("runner_up", required=True),
+            Column("runner_up_confidence", "numeric", nullable=False),
             boolean("is_engineering_blocked"),
             text("blocked_reason"),
+            text("pattern_id"),
+            Column("pattern_matched_text", "string", pii="redact_text"),
+            text("candidate_id"),
+            text("candidate_terms"),
             text("content_hash", required=True),
             text("rules_version", required=True),
         ),
         source_relation="raw.jira__issues",
+    ),
+    RawTable(
+        source="tickets",
+        name="patterns",
+        entities="patterns",
+        primary_key="pattern_id",
+        columns=(
+            key("pattern_id"),
+            text("category", required=True),
+            text("title", required=True),
+            text("description", required=True),
+            text("detection_rule", required=True),
+            integer("display_order", required=True),
+            text("rules_version", required=True),
+        ),
+        source_relation="orchestration/tickets/patterns.yml",
+    ),
+    RawTable(
+        source="tickets",
+        name="measures",
+        entities="measures",
+        primary_key="category",
+        columns=(
+            key("category"),
+            integer("tested_tickets", required=True),
+            integer("counted_tickets", required=True),
+            integer("correct_tickets", required=True),
+            text("rules_version", required=True),
+        ),
+        source_relation="orchestration/tickets/weights.yml",
     ),
 )

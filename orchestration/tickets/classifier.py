@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from orchestration.errors import PermanentFailure
 from orchestration.tickets.blocked import BlockedVerdict, judge_blocked
 from orchestration.tickets.evidence import Evidence, Match, read
-from orchestration.tickets.rulebook import CATEGORIES, Rulebook, load_rulebook
+from orchestration.tickets.rulebook import CATEGORIES, Pattern, Rulebook, load_rulebook
 
 WEIGHTS_FILE = Path(__file__).parent / "weights.yml"
 BIAS = "base"
@@ -45,6 +45,9 @@ class Classification:
     runner_up_confidence: float
     blocked: BlockedVerdict
     reasons: tuple[str, ...]
+    pattern: str | None
+    cues: tuple[Match, ...]
+    """What was said that makes the pattern, one match a cue."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def classify(model: Model, summary: str, description: str) -> Classification:
     reasons = tuple(model.features[i] for i in speaking)
     match = _shown_match(model.rulebook, evidence, reasons)
     confidence = float(probabilities[winner])
+    pattern = find_pattern(model.rulebook, CATEGORIES[winner], evidence)
     return Classification(
         category=CATEGORIES[winner],
         confidence=round(confidence, 4),
@@ -135,12 +139,26 @@ def classify(model: Model, summary: str, description: str) -> Classification:
         runner_up_confidence=round(float(probabilities[second]), 4),
         blocked=judge_blocked(CATEGORIES[winner], evidence),
         reasons=reasons,
+        pattern=pattern.pattern_id if pattern else None,
+        cues=_cues(pattern, evidence) if pattern else (),
     )
+
+
+def find_pattern(rulebook: Rulebook, category: str, evidence: Evidence) -> Pattern | None:
+    """Return the pattern of this category that holds; of several the most demanding, then first."""
+    held = [p for p in rulebook.patterns if p.category == category and p.feature in evidence.values]
+    return max(held, key=lambda p: len(p.rule.all_of), default=None)
+
+
+def _cues(pattern: Pattern, evidence: Evidence) -> tuple[Match, ...]:
+    said = sorted(pattern.rule.all_of) + sorted(pattern.rule.any_of)
+    return tuple(match for name in said if (match := evidence.first(name)))
 
 
 def _shown_match(rulebook: Rulebook, evidence: Evidence, reasons: tuple[str, ...]) -> Match | None:
     """The words that stand for the verdict: those of the strongest reason that has any."""
     rules = {f"rule {rule.name}": rule for rule in rulebook.rules}
+    rules |= {pattern.feature: pattern.rule for pattern in rulebook.patterns}
     for reason in reasons:
         parts = sorted(rules[reason].all_of) if reason in rules else [reason]
         for part in parts:

@@ -35,4 +35,9 @@ def _row(key: str, verdict: Classification) -> dict[str, Any]:
         "offset": verdict.offset,
         "engineering_blocked_reason": verdict.blocked.reason,
         "reasons": list(verdict.reasons),
+        "pattern": verdict.pattern,
+        "pattern_matched": [
+            {"cue": cue.concept, "text": cue.text, "place": cue.place, "offset": cue.offset}
+            for cue in verdict.cues
+        ],
     }

@@ -47,6 +47,16 @@ _ENGLISH_WORDS = (
     "are have his after since from customer we i"
 )
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
+_COMMON_WORDS = (
+    "about again also any been being but can could did does doesn don done each else even get gets "
+    "got had her him his how its itself just last like may more most much nor now once one only "
+    "other our out over own please same says said should some such than thanks that their them "
+    "then there these those too two until upon was well were what when where which while who why "
+    "will would yet you your acct"
+)
+STOP_WORDS = frozenset(w for words in _STOP_WORDS.values() for w in words.split())
+STOP_WORDS |= _ENGLISH | frozenset(_COMMON_WORDS.split())
+"""Words that say nothing about what a ticket is about, of all languages."""
 _WORD = re.compile(r"[^\W\d]+")
 
 
@@ -119,6 +129,9 @@ def read(rulebook: Rulebook, summary: str, description: str) -> Evidence:
     for rule in rulebook.rules:
         if rule.holds(said):
             values[f"rule {rule.name}"] = 1.0
+    for pattern in rulebook.patterns:
+        if pattern.rule.holds(said):
+            values[pattern.feature] = 1.0
     return Evidence(tuple(matches), values)
 
 

@@ -1,14 +1,11 @@
-"""The rule file, read and checked: concepts, rules, thresholds. No ticket is read here.
+"""The rule file and the pattern file, read: concepts, rules, patterns, thresholds.
 
-`python -m orchestration.tickets.rulebook [FILE]` checks a file and names file and line of
-every mistake.
+What a mistake in them is stands in `linting`. No ticket is read here.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,25 +15,14 @@ import yaml
 
 from orchestration.errors import PermanentFailure
 from orchestration.tickets.index import PhraseIndex, build_index
-from orchestration.tickets.phrases import PhraseError, translate
+from orchestration.tickets.linting import CATEGORIES, LANGUAGES, lint_patterns, lint_rules
 
-CATEGORIES = (
-    "subscription_lifecycle",
-    "payment_block",
-    "invoice_remediation",
-    "bad_debt",
-    "entitlement_drift",
-    "duplicate_charge",
-    "refund",
-    "provisioning",
-    "address_checkout",
-    "unclassified",
-)
-LANGUAGES = ("en", "de", "es", "pt", "fr")
+__all__ = ["CATEGORIES", "LANGUAGES", "PATTERNS_FILE", "RULES_FILE", "load_rulebook"]
+
 RULES_FILE = Path(__file__).parent / "rules.yml"
-_TOP = {"concepts", "rules", "sure_at", "base_votes"}
-_CONCEPT = {"votes", "negated_votes", "negatable", "counted", *LANGUAGES}
-_RULE = {"name", "all", "any", "none", "votes"}
+PATTERNS_FILE = Path(__file__).parent / "patterns.yml"
+_VOTE = 2.0
+"""Points with which a pattern speaks for its category unless the file says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +54,42 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Pattern:
+    """Something tickets of one category say again and again; `rule` detects it."""
+
+    pattern_id: str
+    category: str
+    title: str
+    description: str
+    rule: Rule
+
+    @property
+    def feature(self) -> str:
+        """Name of the feature it counts for."""
+        return f"pattern {self.pattern_id}"
+
+    @property
+    def detection(self) -> str:
+        """The rule in words."""
+        parts = [f"says {' and '.join(sorted(self.rule.all_of))}"]
+        if self.rule.any_of:
+            parts.append(f"and one of {', '.join(sorted(self.rule.any_of))}")
+        if self.rule.none_of:
+            parts.append(f"but not {' or '.join(sorted(self.rule.none_of))}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
 class Rulebook:
-    """Everything in a rule file; `version` is the hash of its text."""
+    """Everything in the rule file and the pattern file; `version` is the hash of both texts.
+
+    `concepts` holds the rule file's concepts first (`authored` of them), then the cues of the
+    pattern file, which count for nothing but patterns.
+    """
 
     concepts: tuple[Concept, ...]
+    authored: int
+    patterns: tuple[Pattern, ...]
     indexes: dict[str, PhraseIndex]
     rules: tuple[Rule, ...]
     base_votes: dict[str, float]
@@ -79,33 +97,48 @@ class Rulebook:
     version: str
 
     def features(self) -> list[str]:
-        """Names of all features in a stable order: concepts, their negations, rules."""
-        names = [c.name for c in self.concepts]
-        names += [f"not {c.name}" for c in self.concepts if c.is_negatable]
-        return names + [f"rule {r.name}" for r in self.rules]
+        """Names of all features in a stable order: concepts, negations, rules, patterns."""
+        mine = self.concepts[: self.authored]
+        names = [c.name for c in mine]
+        names += [f"not {c.name}" for c in mine if c.is_negatable]
+        names += [f"rule {r.name}" for r in self.rules]
+        return names + [p.feature for p in self.patterns]
 
     def votes(self) -> dict[str, dict[str, float]]:
         """Authored votes of each feature."""
         found = {c.name: c.votes for c in self.concepts}
         found |= {f"not {c.name}": c.negated_votes for c in self.concepts if c.is_negatable}
-        return found | {f"rule {r.name}": r.votes for r in self.rules}
+        found |= {f"rule {r.name}": r.votes for r in self.rules}
+        return found | {p.feature: p.rule.votes for p in self.patterns}
 
 
 @cache
-def load_rulebook(path: Path = RULES_FILE) -> Rulebook:
-    """Return the checked rule file; PermanentFailure lists every mistake with its line."""
-    mistakes = lint(path)
+def load_rulebook(path: Path = RULES_FILE, patterns: Path | None = None) -> Rulebook:
+    """Return the checked files; PermanentFailure lists every mistake with its line.
+
+    Without `patterns`, a rule file that is not the shipped one stands alone.
+    """
+    if patterns is None and path == RULES_FILE:
+        patterns = PATTERNS_FILE
+    mistakes = lint_rules(path)
+    if patterns is not None and not mistakes:
+        mistakes = lint_patterns(patterns, path)
     if mistakes:
+        files = " and ".join(p.name for p in (path, patterns) if p)
         raise PermanentFailure(
             "\n".join(mistakes),
-            tried=f"read the ticket rules {path.name}",
+            tried=f"read the ticket rules {files}",
             todo="Correct the lines named above.",
         )
-    text = path.read_text("utf-8")
-    content = yaml.load(text, Loader=yaml.CSafeLoader)
-    concepts = tuple(_concept(name, entry) for name, entry in content["concepts"].items())
+    texts = [p.read_text("utf-8") for p in (path, patterns) if p]
+    contents = [yaml.load(text, Loader=yaml.CSafeLoader) for text in texts]
+    content, more = contents[0], contents[1] if patterns else {}
+    named = {**content["concepts"], **_cues(more)}
+    concepts = tuple(_concept(name, entry) for name, entry in named.items())
     return Rulebook(
         concepts=concepts,
+        authored=len(content["concepts"]),
+        patterns=tuple(_pattern(entry) for entry in more.get("patterns", [])),
         indexes={
             language: build_index(
                 [(n, c.phrases.get(language, [])) for n, c in enumerate(concepts)]
@@ -115,8 +148,16 @@ def load_rulebook(path: Path = RULES_FILE) -> Rulebook:
         rules=tuple(_rule(entry) for entry in content.get("rules", [])),
         base_votes=content.get("base_votes", {}),
         sure_at=float(content["sure_at"]),
-        version=hashlib.sha256(text.encode()).hexdigest()[:16],
+        version=hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16],
     )
+
+
+def _cues(content: dict[str, Any]) -> dict[str, Any]:
+    """Cues of the file and those that patterns bring along."""
+    cues = dict(content.get("cues") or {})
+    for entry in content.get("patterns", []):
+        cues |= entry.get("cues") or {}
+    return cues
 
 
 def _concept(name: str, entry: dict[str, Any]) -> Concept:
@@ -140,119 +181,12 @@ def _rule(entry: dict[str, Any]) -> Rule:
     )
 
 
-def lint(path: Path) -> list[str]:
-    """Return one `file:line: what is wrong` for every mistake in a rule file, in line order."""
-    try:
-        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as problem:
-        line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        return [f"{path.name}:{line}: not valid YAML: {problem.problem}"]
-    if not isinstance(root, yaml.MappingNode):
-        return [f"{path.name}:1: the file must be a mapping with: {', '.join(sorted(_TOP))}"]
-    found = _Linter(path.name)
-    found.check(root)
-    return [text for _, text in sorted(found.mistakes)]
-
-
-class _Linter:
-    """Walks the YAML nodes, which know their lines."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._said: set[str] = set()
-        self.mistakes: list[tuple[int, str]] = []
-
-    def _say(self, node: yaml.Node, what: str) -> None:
-        line = node.start_mark.line + 1
-        self.mistakes.append((line, f"{self._file}:{line}: {what}"))
-
-    def _entries(
-        self, node: yaml.Node, allowed: set[str] | None, where: str
-    ) -> dict[str, yaml.Node]:
-        if not isinstance(node, yaml.MappingNode):
-            self._say(node, f"{where} must be a mapping")
-            return {}
-        found: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            if key.value in found:
-                self._say(key, f"{key.value!r} stands twice in {where}")
-            if allowed is not None and key.value not in allowed:
-                known = ", ".join(sorted(allowed))
-                self._say(key, f"unknown {key.value!r} in {where}; known: {known}")
-            found[key.value] = value
-        return found
-
-    def check(self, root: yaml.MappingNode) -> None:
-        top = self._entries(root, _TOP, "the file")
-        for name in sorted({"concepts", "sure_at"} - set(top)):
-            self._say(root, f"{name!r} is missing")
-        concepts = self._entries(top["concepts"], None, "concepts") if "concepts" in top else {}
-        for name, node in concepts.items():
-            self._check_concept(name, node)
-        rules = top.get("rules")
-        for entry in rules.value if isinstance(rules, yaml.SequenceNode) else []:
-            self._check_rule(entry)
-        if "base_votes" in top:
-            self._check_votes(top["base_votes"], "base_votes")
-        if "sure_at" in top:
-            self._check_share(top["sure_at"])
-
-    def _check_concept(self, name: str, node: yaml.Node) -> None:
-        entries = self._entries(node, _CONCEPT, f"concept {name!r}")
-        self._said.add(name)
-        negatable = entries.get("negatable")
-        if negatable is not None and negatable.value == "true":
-            self._said.add(f"not {name}")
-        for key in ("votes", "negated_votes"):
-            if key in entries:
-                self._check_votes(entries[key], f"{key} of {name!r}")
-        if not set(entries) & set(LANGUAGES):
-            self._say(node, f"concept {name!r} has no phrase in any language")
-        for language in LANGUAGES:
-            if language in entries:
-                self._check_phrases(entries[language], f"{language} of {name!r}")
-
-    def _check_phrases(self, node: yaml.Node, where: str) -> None:
-        if not isinstance(node, yaml.SequenceNode) or not node.value:
-            self._say(node, f"{where} must be a list of phrases")
-            return
-        for item in node.value:
-            try:
-                translate(str(item.value))
-            except PhraseError as problem:
-                self._say(item, f"phrase {item.value!r} in {where}: {problem}")
-
-    def _check_rule(self, node: yaml.Node) -> None:
-        entries = self._entries(node, _RULE, "rule")
-        for key in ("name", "all", "votes"):
-            if key not in entries:
-                self._say(node, f"the rule has no {key!r}")
-        name = str(entries["name"].value) if "name" in entries else "?"
-        for key in ("all", "any", "none"):
-            listed = entries.get(key)
-            for item in listed.value if isinstance(listed, yaml.SequenceNode) else []:
-                if item.value not in self._said:
-                    self._say(item, f"rule {name!r} asks for unknown concept {item.value!r}")
-        if "votes" in entries:
-            self._check_votes(entries["votes"], f"votes of rule {name!r}")
-
-    def _check_votes(self, node: yaml.Node, where: str) -> None:
-        for category, value in self._entries(node, set(CATEGORIES), where).items():
-            if not re.fullmatch(r"-?\d+(\.\d+)?", str(value.value)):
-                self._say(value, f"{where}: {category} needs a number, not {value.value!r}")
-
-    def _check_share(self, node: yaml.Node) -> None:
-        if not re.fullmatch(r"0?\.\d+|1(\.0+)?", str(node.value)):
-            self._say(node, f"sure_at must lie between 0 and 1, not {node.value!r}")
-
-
-def main(arguments: list[str]) -> int:
-    """Check the named file, or the shipped one; 1 when there are mistakes."""
-    path = Path(arguments[0]) if arguments else RULES_FILE
-    mistakes = lint(path)
-    sys.stdout.write("\n".join(mistakes or [f"{path.name}: no mistake found"]) + "\n")
-    return 1 if mistakes else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _pattern(entry: dict[str, Any]) -> Pattern:
+    votes = {entry["category"]: float(entry.get("vote", _VOTE))}
+    return Pattern(
+        pattern_id=entry["id"],
+        category=entry["category"],
+        title=entry["title"],
+        description=entry["description"],
+        rule=_rule({**entry, "name": entry["id"], "votes": votes}),
+    )

@@ -3,13 +3,16 @@
 Multinomial logistic regression whose weights are pulled towards the rule file's votes
 (so that 100 tickets cannot overturn what support staff wrote). numpy only, deterministic.
 
-`python -m orchestration.tickets.training FILE.jsonl [MORE.jsonl ...]` prints cross-validated
-figures of the first file (the others only add to the training); `--write` stores weights.yml.
-`--apply` instead judges the first file with the stored weights.
+`python -m orchestration.tickets.training FILE.jsonl [MORE.jsonl ...] [--held HELD.jsonl]` prints
+cross-validated figures of the first file (the others only add to the training) together with
+those of the held file, which is never trained on; `--write` stores weights.yml with them.
+`--apply` instead judges the first file with the stored weights. Patterns are not learned: support
+staff add them without training anything.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,6 +74,25 @@ class Figures:
         right = (self.truth == self.predicted)[chosen]
         return float(right.mean()), float(chosen.mean())
 
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Tested, counted and correct tickets a category."""
+        return {
+            name: {
+                "tested": int((self.truth == i).sum()),
+                "counted": int((self.predicted == i).sum()),
+                "correct": int(((self.truth == i) & (self.predicted == i)).sum()),
+            }
+            for i, name in enumerate(CATEGORIES)
+        }
+
+    def joined(self, other: Figures) -> Figures:
+        """Figures of both sets of tickets together."""
+        return Figures(
+            np.append(self.truth, other.truth),
+            np.append(self.predicted, other.predicted),
+            np.append(self.confidence, other.confidence),
+        )
+
     def curve(self) -> list[tuple[float, float, float]]:
         """(threshold, precision, coverage) from 0 to 0.95."""
         return [(t / 100, *self.precision_at(t / 100)) for t in range(0, 100, 5)]
@@ -84,8 +106,17 @@ def design_matrix(rulebook: Rulebook, tickets: Sequence[Ticket]) -> tuple[Matrix
     return np.array(rows), truth
 
 
+def learnable(rulebook: Rulebook) -> Matrix:
+    """1 for each feature whose weights may be adjusted, 0 for patterns and the bias."""
+    fixed = {pattern.feature for pattern in rulebook.patterns}
+    names, _ = authored_weights(rulebook)
+    flags = np.array([float(name not in fixed) for name in names])
+    flags[-1] = 0.0  # nothing said is unclassified, as authored
+    return flags
+
+
 def fit(
-    values: Matrix, truth: Matrix, authored: Matrix, pull: float = PULL
+    values: Matrix, truth: Matrix, authored: Matrix, free: Matrix, pull: float = PULL
 ) -> tuple[float, Matrix]:
     """Return (scale of the votes, adjustments) that explain the labelled tickets best."""
     wanted = np.eye(len(CATEGORIES))[truth.astype(int)]
@@ -94,7 +125,7 @@ def fit(
     for step in range(1, _STEPS + 1):
         error = softmax(values @ (scale * authored + adjustment)) - wanted
         slope = values.T @ error
-        slope[-1] = 0.0  # the bias stays as authored: nothing said is unclassified
+        slope *= free[:, None]
         by_scale = float((slope * authored).sum()) + 20.0 * (scale - 1.0)
         gradient = np.append((slope + pull * adjustment).ravel(), by_scale)
         first = 0.9 * first + 0.1 * gradient
@@ -115,16 +146,28 @@ def cross_validate(
     """
     rulebook = load_rulebook()
     _, authored = authored_weights(rulebook)
+    free = learnable(rulebook)
     values, truth = design_matrix(rulebook, [*tickets, *more])
     fold = np.append(_folds(tickets, folds), np.full(len(more), -1.0))
     predicted, confidence = np.zeros_like(truth), np.zeros_like(truth)
     for number in range(folds):
         held = fold == number
-        scale, adjustment = fit(values[~held], truth[~held], authored, pull)
+        scale, adjustment = fit(values[~held], truth[~held], authored, free, pull)
         chances = softmax(values[held] @ (scale * authored + adjustment))
         predicted[held], confidence[held] = chances.argmax(axis=1), chances.max(axis=1)
     tested = fold >= 0
     return Figures(truth[tested], predicted[tested], confidence[tested])
+
+
+def judge_held(tickets: Sequence[Ticket], held: Sequence[Ticket], pull: float = PULL) -> Figures:
+    """Return figures of the held tickets under weights learned from the others."""
+    rulebook = load_rulebook()
+    _, authored = authored_weights(rulebook)
+    values, truth = design_matrix(rulebook, tickets)
+    scale, adjustment = fit(values, truth, authored, learnable(rulebook), pull)
+    held_values, held_truth = design_matrix(rulebook, held)
+    chances = softmax(held_values @ (scale * authored + adjustment))
+    return Figures(held_truth, chances.argmax(axis=1).astype(float), chances.max(axis=1))
 
 
 def apply_stored(tickets: Sequence[Ticket]) -> Figures:
@@ -153,7 +196,7 @@ def write_weights(tickets: Sequence[Ticket], measured: Figures, path: Path = WEI
     rulebook = load_rulebook()
     features, authored = authored_weights(rulebook)
     values, truth = design_matrix(rulebook, tickets)
-    scale, adjustment = fit(values, truth, authored)
+    scale, adjustment = fit(values, truth, authored, learnable(rulebook))
     rows = {
         name: {
             category: round(float(value), 3)
@@ -167,12 +210,21 @@ def write_weights(tickets: Sequence[Ticket], measured: Figures, path: Path = WEI
             "tickets": len(measured.truth),
             "macro_f1": round(measured.macro_f1, 3),
             "accuracy_percent": round(100 * measured.accuracy, 1),
+            "categories": measured.counts(),
+            "curve": [
+                dict(zip(("threshold", "precision", "coverage"), map(_rounded, point), strict=True))
+                for point in measured.curve()
+            ],
         },
         "scale": round(scale, 4),
         "adjustments": {name: row for name, row in rows.items() if row},
     }
     head = "# Learned by `python -m orchestration.tickets.training FILES --write`; not by hand.\n"
     path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _rounded(value: float) -> float:
+    return round(value, 3)
 
 
 def report(figures: Figures) -> str:
@@ -186,16 +238,27 @@ def report(figures: Figures) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the figures of the first labelled file; `--write` stores weights of all files."""
-    files = [read_labelled(Path(name)) for name in arguments if not name.startswith("--")]
-    more = [ticket for extra in files[1:] for ticket in extra]
-    if "--apply" in arguments:
-        sys.stdout.write(report(apply_stored(files[0])) + "\n")
+    """Print the figures of the labelled files; `--write` stores weights learned from them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--held", type=Path, help="labelled file that is never trained on")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--apply", action="store_true")
+    chosen = parser.parse_args(arguments)
+    first, *more = [read_labelled(path) for path in chosen.files]
+    if chosen.apply:
+        sys.stdout.write(report(apply_stored(first)) + "\n")
         return 0
-    figures = cross_validate(files[0], more)
-    sys.stdout.write(report(figures) + "\n")
-    if "--write" in arguments:
-        write_weights([*files[0], *more], figures)
+    added = [ticket for extra in more for ticket in extra]
+    figures = cross_validate(first, added)
+    sys.stdout.write(f"cross-validated\n{report(figures)}\n")
+    if chosen.held:
+        held = judge_held([*first, *added], read_labelled(chosen.held))
+        sys.stdout.write(f"held out\n{report(held)}\n")
+        figures = figures.joined(held)
+        sys.stdout.write(f"together\n{report(figures)}\n")
+    if chosen.write:
+        write_weights([*first, *added], figures)
     return 0
 
 

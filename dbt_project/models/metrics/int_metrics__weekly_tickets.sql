@@ -1,13 +1,9 @@
 -- grain: one row an ISO week of the window and ticket category; zero when no ticket fell in it
 -- The window is the last twelve ISO weeks that ended by the horizon of the ticket stream.
 {{ config(materialized='table') }}
-with issues as (
-    select * from {{ ref('stg_jira__issues') }}
-    where escalated_at is not null
-),
-
-classifications as (
-    select * from {{ ref('stg_tickets__classifications') }}
+with escalated_tickets as (
+    select * from {{ ref('fct_tickets') }}
+    where is_engineering
 ),
 
 ticket_categories as (
@@ -36,12 +32,14 @@ weeks as (
 
 tickets as (
     select
-        {{ iso_week_start(date_of('issues.escalated_at')) }} as week_start_date,
+        escalated_tickets.week_start_date,
         coalesce(ticket_categories.category, 'unclassified') as category,
-        coalesce(classifications.is_engineering_blocked, false) as is_engineering_blocked,
-    from issues
-    left join classifications on issues.issue_id = classifications.issue_id
-    left join ticket_categories on classifications.category = ticket_categories.category
+        escalated_tickets.is_engineering_blocked,
+        coalesce(escalated_tickets.is_sure, false) as is_sure,
+        escalated_tickets.support_cases,
+        escalated_tickets.issue_key,
+    from escalated_tickets
+    left join ticket_categories on escalated_tickets.category = ticket_categories.category
 ),
 
 counted as (
@@ -50,6 +48,9 @@ counted as (
         category,
         count(*) as tickets,
         sum(case when is_engineering_blocked then 1 else 0 end) as engineering_blocked,
+        sum(case when is_sure then 1 else 0 end) as sure_tickets,
+        sum(support_cases) as support_cases,
+        {{ text_list('issue_key', ',') }} as ticket_keys,
     from tickets
     group by week_start_date, category
 ),
@@ -61,6 +62,9 @@ final as (
         ticket_categories.category,
         coalesce(counted.tickets, 0) as tickets,
         cast(coalesce(counted.engineering_blocked, 0) as bigint) as engineering_blocked,
+        cast(coalesce(counted.sure_tickets, 0) as bigint) as sure_tickets,
+        cast(coalesce(counted.support_cases, 0) as bigint) as support_cases,
+        coalesce(counted.ticket_keys, '') as ticket_keys,
     from weeks
     cross join ticket_categories
     left join counted

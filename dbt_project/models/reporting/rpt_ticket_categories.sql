@@ -7,11 +7,41 @@ ticket_categories as (
     select * from {{ ref('ticket_categories') }}
 ),
 
+classifier_errors as (
+    select * from {{ ref('int_support__classifier_errors') }}
+),
+
+numbered_weeks as (
+    select
+        category,
+        week_start_date,
+        tickets,
+        row_number() over (partition by category order by week_start_date)
+        - (count(*) over (partition by category) + 1) / 2.0 as distance,
+    from weekly_tickets
+),
+
+trends as (
+    select
+        numbered_weeks.category,
+        {{ ticket_trend('numbered_weeks.distance', 'numbered_weeks.tickets') }} as trend,
+        {{ ticket_trend_margin(
+            'numbered_weeks.distance',
+            'numbered_weeks.tickets',
+            'classifier_errors.error_variance',
+        ) }} as margin,
+    from numbered_weeks
+    left join classifier_errors on numbered_weeks.category = classifier_errors.category
+    group by numbered_weeks.category
+),
+
 totals as (
     select
         category,
         sum(tickets) as tickets,
         sum(engineering_blocked) as engineering_blocked,
+        sum(sure_tickets) as sure_tickets,
+        sum(support_cases) as support_cases,
         min(week_start_date) as window_start,
         {{ date_plus_days('max(week_start_date)', 6) }} as window_end,
     from weekly_tickets
@@ -52,9 +82,32 @@ final as (
         ) as engineering_blocked_percent,
         totals.window_start,
         totals.window_end,
+        ticket_categories.metric_id,
+        cast(
+            round(totals.tickets * classifier_errors.right_share) as bigint
+        ) as tickets_low,
+        cast(
+            round(totals.tickets / classifier_errors.found_share) as bigint
+        ) as tickets_high,
+        cast(coalesce(totals.sure_tickets, 0) as bigint) as sure_tickets,
+        cast(coalesce(totals.support_cases, 0) as bigint) as support_cases,
+        cast(
+            round(1.0 * totals.support_cases / nullif(totals.tickets, 0), 2) as {{ numeric_type() }}
+        ) as cases_per_ticket,
+        cast(round(trends.trend, 3) as {{ numeric_type() }}) as trend_per_week,
+        cast(round(trends.trend - trends.margin, 3) as {{ numeric_type() }}) as trend_low,
+        cast(round(trends.trend + trends.margin, 3) as {{ numeric_type() }}) as trend_high,
+        case
+            when trends.margin is null then 'unknown'
+            when trends.trend > trends.margin then 'rising'
+            when trends.trend < -trends.margin then 'falling'
+            else 'no_clear_trend'
+        end as trend_direction,
     from ticket_categories
     cross join grand_total
     left join totals on ticket_categories.category = totals.category
+    left join trends on ticket_categories.category = trends.category
+    left join classifier_errors on ticket_categories.category = classifier_errors.category
     left join ranked_weeks
         on
             ticket_categories.category = ranked_weeks.category

@@ -48,6 +48,8 @@ class Tickets:
             if gone:
                 continue
             self.w.books.tickets[ticket.key] = ticket.category
+            if ticket.pattern is not None:
+                self.w.books.ticket_patterns[ticket.key] = ticket.pattern
             if ticket.escalated_at is not None:
                 self.w.books.escalations.append(int(ticket.escalated_at.timestamp()))
 

@@ -17,7 +17,7 @@ from .population import populate
 from .state import World
 from .times import BOUNDARIES, DAY, LAST_DAY_END, NOW, START, iso, stamp
 
-VERSION = 4
+VERSION = 5
 SCENARIOS = ("published", "calm", "shipped")
 FEWEST_ACCOUNTS = 300
 FRESH_WITHOUT_STRIPE = (
@@ -157,5 +157,6 @@ def truth(w: World, observer: Observer) -> dict[str, object]:
         "discrepancies": [d for d in found if d["detector"] in DETECTORS],
         "exclusions": w.ledger.exclusions(),
         "tickets": w.books.tickets,
+        "ticket_patterns": w.books.ticket_patterns,
         "faults": [d for d in found if d["detector"] not in DETECTORS],
     }

@@ -111,6 +111,8 @@ class Books:
     escalations: list[int] = field(default_factory=list)
     """When each ticket that is not deleted was escalated."""
     tickets: dict[str, str] = field(default_factory=dict)
+    ticket_patterns: dict[str, str] = field(default_factory=dict)
+    """Pattern of each ticket that carries one."""
     consolidated: list[tuple[str, str, list[str]]] = field(default_factory=list)
     """(invoice, account, originals) of each consolidated invoice."""
     paid: dict[str, int] = field(default_factory=dict)

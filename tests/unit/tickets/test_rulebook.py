@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from orchestration.cli import app
 from orchestration.errors import PermanentFailure
 from orchestration.tickets.evidence import languages_of
 from orchestration.tickets.index import beginnings
+from orchestration.tickets.linting import lint_patterns, lint_rules
 from orchestration.tickets.phrases import PhraseError, compile_phrases, fold, translate
-from orchestration.tickets.rulebook import RULES_FILE, lint, load_rulebook, main
+from orchestration.tickets.rulebook import PATTERNS_FILE, RULES_FILE, load_rulebook
 
 GOOD = """\
 concepts:
@@ -34,8 +37,9 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_the_shipped_rules_have_no_mistake() -> None:
-    assert lint(RULES_FILE) == []
+def test_the_shipped_files_have_no_mistake() -> None:
+    assert lint_rules(RULES_FILE) == []
+    assert lint_patterns(PATTERNS_FILE, RULES_FILE) == []
 
 
 def test_a_good_file_loads_with_a_version_of_its_text(tmp_path: Path) -> None:
@@ -63,9 +67,11 @@ def test_a_mistake_is_named_with_file_and_line(
     tmp_path: Path, old: str, new: str, line: int, said: str
 ) -> None:
     path = written(tmp_path, GOOD.replace(old, new))
-    mistakes = lint(path)
+    mistakes = lint_rules(path)
     assert any(m.startswith(f"rules.yml:{line}: ") and said in m for m in mistakes), mistakes
-    assert main([str(path)]) == 1
+    linted = CliRunner().invoke(app, ["tickets", "lint", str(path)])
+    assert linted.exit_code == 1
+    assert linted.stdout.splitlines() == mistakes
     with pytest.raises(PermanentFailure, match=r"rules\.yml"):
         load_rulebook(path)
 
