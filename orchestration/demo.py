@@ -18,6 +18,7 @@ from orchestration.clock import iso, parse_utc
 from orchestration.errors import PermanentFailure
 from orchestration.pipeline import RunReport, Stages
 from orchestration.settings import Settings
+from orchestration.simulation.world.times import NOW
 from orchestration.sources.contract import CONTRACT, tables
 from orchestration.warehouse import open_warehouse
 from orchestration.warehouse.base import Warehouse
@@ -93,20 +94,19 @@ def run_demo(home: Path, choice: DemoChoice, watcher: Watcher) -> RunReport:
 def _demo(settings: Settings, choice: DemoChoice, watcher: Watcher) -> RunReport:
     import dagster as dg
 
-    timings = Stages(settings, datetime.now(UTC), on_stage=watcher.stage)
-    folder = settings.home / "world"
-    with timings.stage("world"):
-        make_world(folder, choice, watcher)
-    world = World.read(folder)
-    now = world.boundaries[-1]
+    now = datetime.fromtimestamp(NOW, UTC)
     settings = settings.model_copy(update={"now": iso(now)})
-    _start_over_if_other_world(settings, world, watcher)
+    folder = settings.home / "world"
     # Thousands of events: on disk, Dagster's log would cost more than the work it records.
     instance = dg.DagsterInstance.ephemeral()
     stages = Stages(settings, now, instance=instance, on_stage=watcher.stage)
-    stages.report.seconds.update(timings.report.seconds)
     with ThreadPoolExecutor(1) as background:
+        # dbt parses in a process of its own while one core is free.
         manifest = background.submit(_parse_models, settings)
+        with stages.stage("world"):
+            make_world(folder, choice, watcher)
+        world = World.read(folder)
+        _start_over_if_other_world(settings, world, watcher)
         _replay(stages, world, folder, watcher)
         with stages.stage("parse"):
             manifest.result()

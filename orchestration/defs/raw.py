@@ -5,12 +5,14 @@ reading or landing anything.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
 from orchestration.clock import iso
 from orchestration.defs.runtime import RUNTIME, Attempt, Runtime
+from orchestration.extraction.lanes import extract_side_by_side
 from orchestration.sources.contract import CONTRACT, RawTable, tables
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def source_assets(source: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetsDef
         outcomes: list[StreamOutcome] = []
         with runtime.warehouse() as warehouse:
             for as_of in runtime.as_ofs:
-                outcomes = runtime.extract(source, streams, as_of, warehouse)
+                outcomes = runtime.extract(as_of, source, streams, warehouse)
                 yield from _materialisations(as_of, outcomes)
         raise_failures(outcomes)
 
@@ -82,17 +84,22 @@ def replay_assets() -> dg.AssetsDefinition:
             for as_of in runtime.as_ofs:
                 if runtime.advance is not None:
                     runtime.advance(as_of)
-                for source in dict.fromkeys(table.source for table in CONTRACT):
-                    streams = [t.stream for t in tables(source)]
-                    if runtime.wanted is not None:
-                        streams = list(runtime.wanted(as_of, source))
-                    if streams:
-                        runtime.extract(source, streams, as_of, warehouse)
+                extract_side_by_side(
+                    _wanted(runtime, as_of), partial(runtime.extract, as_of), warehouse
+                )
                 if runtime.on_day is not None:
                     runtime.on_day(as_of)
         yield from _summaries(runtime.attempts)
 
     return replay
+
+
+def _wanted(runtime: Runtime, as_of: "datetime") -> dict[str, list[str]]:
+    """Streams to read at a moment, by source."""
+    sources = dict.fromkeys(table.source for table in CONTRACT)
+    if runtime.wanted is not None:
+        return {source: list(runtime.wanted(as_of, source)) for source in sources}
+    return {source: [t.stream for t in tables(source)] for source in sources}
 
 
 def raise_failures(outcomes: Sequence["StreamOutcome"]) -> None:

@@ -59,7 +59,7 @@ class Runtime:
             yield warehouse
 
     def extract(
-        self, source: str, streams: Collection[str], as_of: datetime, warehouse: Warehouse
+        self, as_of: datetime, source: str, streams: Collection[str], warehouse: Warehouse
     ) -> list[StreamOutcome]:
         """Read the streams of one source up to `as_of` and remember what came of each."""
         from orchestration.extraction import extract_source

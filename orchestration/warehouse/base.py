@@ -167,6 +167,14 @@ class Warehouse(Protocol):
         """Return where the stream stands; None before its first load."""
         ...
 
+    def fork(self) -> Self:
+        """Open a second handle on the same state, for loads of other streams in a thread.
+
+        Opened and closed by the thread that holds this one; what the fork has committed is
+        seen here once it is closed.
+        """
+        ...
+
     def append_ops(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows to `ops.<table>`."""
         ...

@@ -59,12 +59,19 @@ def translated(error: Exception, path: Path) -> PaygoError:
 
 
 class DuckDbWarehouse:
-    """See `base.Warehouse`. Not for use from several threads at once."""
+    """See `base.Warehouse`. One thread at a time; `fork` gives another thread a handle."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, published: Path) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        published: Path,
+        parent: DuckDbWarehouse | None = None,
+    ) -> None:
         self._connection = connection
         self._path = path
         self._published = published
+        self._parent = parent
         self._stages = 0
         self._cursors: dict[str, StreamCursor] | None = None
         self._closed = False
@@ -220,7 +227,7 @@ class DuckDbWarehouse:
         return LoadResult(load, "already_loaded" if known else "older_than_cursor")
 
     def cursor(self, stream: str) -> StreamCursor | None:
-        # This connection is the only writer: what it read once stays true until it writes.
+        # No other handle writes this stream: what was read once stays true until this one writes.
         if self._cursors is None:
             self._cursors = {
                 row[0]: ledger.stored_cursor(*row) for row in self.execute(ledger.SELECT_CURSORS)
@@ -255,6 +262,10 @@ class DuckDbWarehouse:
                 load,
             )
             self._cursors[request.stream] = stored
+
+    def fork(self) -> DuckDbWarehouse:
+        # A cursor is a connection of its own: transactions, temporary tables, registered data.
+        return DuckDbWarehouse(self._connection.cursor(), self._path, self._published, self)
 
     def append_ops(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         self._insert_ops(table, list(rows))
@@ -323,6 +334,8 @@ class DuckDbWarehouse:
         if not self._closed:
             self._closed = True
             self._connection.close()
+            if self._parent is not None:
+                self._parent._cursors = None
 
 
 def publish_file(working: Path, published: Path) -> None:

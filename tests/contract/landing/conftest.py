@@ -47,7 +47,11 @@ def extract(platform: SimulatedPlatform, warehouse: Warehouse, tmp_path: Path) -
     """Extract sources at a moment; outcomes by stream. The platform is healthy afterwards."""
 
     def run(
-        *sources: str, as_of: datetime = BASE, streams: set[str] | None = None, **changes: object
+        *sources: str,
+        as_of: datetime = BASE,
+        streams: set[str] | None = None,
+        into: Warehouse | None = None,
+        **changes: object,
     ) -> dict[str, StreamOutcome]:
         settings = settings_for(platform, tmp_path, as_of).model_copy(update=changes)
         return {
@@ -56,7 +60,7 @@ def extract(platform: SimulatedPlatform, warehouse: Warehouse, tmp_path: Path) -
             for outcome in extract_source(
                 source,
                 settings=settings,
-                warehouse=warehouse,
+                warehouse=into or warehouse,
                 as_of=as_of,
                 run_id="run",
                 streams=streams,
