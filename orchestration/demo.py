@@ -229,8 +229,15 @@ def _extract_days(
 def with_endpoints(settings: Settings, environment: dict[str, str]) -> Settings:
     """Return the settings with the sources' addresses and credentials filled in."""
     values = {name.removeprefix("PAYGO_").lower(): text for name, text in environment.items()}
-    # The simulated limits govern; the pace meant for a live account would only slow the demo.
-    pace = {"stripe_requests_per_second": 1000.0}
+    # The simulated limits govern; the pace meant for a live account would only slow the demo,
+    # as would reading again what a complete feed of changes has told already.
+    pace = {
+        "stripe_requests_per_second": 1000.0,
+        "stripe_endpoint_requests_per_second": 1000.0,
+        "stripe_connections": 6,
+        "stripe_reconcile_days": 0,
+        "jira_requests_per_second": 1000.0,
+    }
     return Settings.model_validate({**settings.model_dump(), **values, **pace})
 
 

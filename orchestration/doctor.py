@@ -155,7 +155,8 @@ def _clock(settings: Settings) -> Iterator[Finding]:
 
 
 def _stripe(settings: Settings) -> Iterator[Finding]:
-    from orchestration.sources.http import HttpSource, RetryPolicy, TokenBucket
+    from orchestration.sources.governor import Governor
+    from orchestration.sources.http import HttpSource, RetryPolicy
     from orchestration.sources.stripe import StripeSource
 
     key = settings.stripe_api_key
@@ -168,7 +169,7 @@ def _stripe(settings: Settings) -> Iterator[Finding]:
     }
     base = settings.stripe_api_base
     http = HttpSource(
-        "Stripe", base, headers=headers, bucket=TokenBucket(5, burst=5),
+        "Stripe", base, headers=headers, governor=Governor(5),
         retry=RetryPolicy(attempts=1), timeout=10,
     )  # fmt: skip
     with StripeSource("", base, requests_per_second=5, http=http) as source:
@@ -224,7 +225,8 @@ def _read_only(name: str, dsn: str) -> Finding:
 
 
 def _jira(settings: Settings) -> Iterator[Finding]:
-    from orchestration.sources.http import HttpSource, RetryPolicy, TokenBucket
+    from orchestration.sources.governor import Governor
+    from orchestration.sources.http import HttpSource, RetryPolicy
     from orchestration.sources.jira import JiraSource
 
     base, email, token = settings.jira_base_url, settings.jira_email, settings.jira_api_token
@@ -235,7 +237,7 @@ def _jira(settings: Settings) -> Iterator[Finding]:
     secret = token.get_secret_value()
     http = HttpSource(
         "Jira", base, headers={"Accept": "application/json"}, auth=(email, secret),
-        bucket=TokenBucket(5, burst=5), retry=RetryPolicy(attempts=1), timeout=10,
+        governor=Governor(5), retry=RetryPolicy(attempts=1), timeout=10,
     )  # fmt: skip
     with JiraSource(base, email, secret, settings.jira_project, http=http) as source:
         source.probe()

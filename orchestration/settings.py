@@ -29,7 +29,16 @@ class Settings(BaseSettings):
 
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str = "https://api.stripe.com"
-    stripe_requests_per_second: float = 20.0
+    stripe_requests_per_second: float = Field(
+        default=80.0, description="Most requests a second in all; less when Stripe says so."
+    )
+    stripe_endpoint_requests_per_second: float = 25.0
+    stripe_connections: int = Field(
+        default=20, description="Requests in flight: the rate times the seconds of an answer."
+    )
+    stripe_reconcile_days: int = Field(
+        default=7, description="Days after which every list is read whole again; 0: never."
+    )
 
     engine_dsn: SecretStr | None = None
     billing_dsn: SecretStr | None = None
@@ -40,6 +49,7 @@ class Settings(BaseSettings):
     jira_email: str | None = None
     jira_api_token: SecretStr | None = None
     jira_project: str = "BILL"
+    jira_requests_per_second: float = 50.0
     jira_lookback_minutes: int = 30
     jira_consistency_margin_minutes: int = 10
 
@@ -64,6 +74,11 @@ class Settings(BaseSettings):
     def run_warehouse_path(self) -> Path:
         """The working copy that a run writes; published by atomic rename when it ends."""
         return self.home / "run" / "warehouse.duckdb"
+
+    @property
+    def backfill_path(self) -> Path:
+        """What interrupted backfills have read already; emptied when their loads commit."""
+        return self.home / "run" / "backfill"
 
     @property
     def site_path(self) -> Path:

@@ -32,7 +32,11 @@ def extract(run: Extraction) -> list[StreamOutcome]:
         )
     token = settings.jira_api_token.get_secret_value()
     with JiraSource(
-        settings.jira_base_url, settings.jira_email, token, settings.jira_project
+        settings.jira_base_url,
+        settings.jira_email,
+        token,
+        settings.jira_project,
+        requests_per_second=settings.jira_requests_per_second,
     ) as source:
         source.probe()
         return _Reading(run, source).run()

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
-import pyarrow as pa
-
-from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
-from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, ok
+from orchestration.errors import PaygoError, PermanentFailure
+from orchestration.extraction.backfill import Backfills
+from orchestration.extraction.outcome import Extraction, StreamOutcome
+from orchestration.extraction.stripe_load import StripeLoad
 from orchestration.sources.contract import RawTable
 from orchestration.sources.parallel import Problem
 from orchestration.sources.records import ContractMode
 from orchestration.sources.stripe import StripeSource
 from orchestration.sources.stripe_kinds import EVENTS, KINDS, Kind, builders
-from orchestration.sources.stripe_plan import Changes, Part, StripeReader, read_changes
-from orchestration.warehouse.base import LoadMode, StagedLoad
+from orchestration.sources.stripe_plan import Changes, Covered, Part, StripeReader, read_changes
+from orchestration.warehouse.base import LoadMode, StreamCursor
 from orchestration.warehouse.raw import contract_fingerprint
 
 # Events may become visible a little after their second; what was read twice adds no row.
@@ -30,9 +29,6 @@ FEED_DAYS = 29
 # What happened before the first run is in the objects, which it reads whole; of the feed it
 # keeps the last day, so that there is something to compare deliveries with.
 FIRST_FEED_SECONDS = 86_400
-
-# Rows that wait in memory before they are staged: small inserts cost more than the rows.
-_STAGE_ROWS = 4_000
 
 # Streams that are read together start from the same moment.
 _FAMILIES = (
@@ -57,6 +53,8 @@ def extract(run: Extraction) -> list[StreamOutcome]:
         key.get_secret_value(),
         run.settings.stripe_api_base,
         requests_per_second=run.settings.stripe_requests_per_second,
+        endpoint_requests_per_second=run.settings.stripe_endpoint_requests_per_second,
+        connections=run.settings.stripe_connections,
     )
     with source, _rare_collection():
         return StripeExtraction(run, source).run()
@@ -93,9 +91,10 @@ class StripeExtraction:
         self._sweep_only = sweep_only
         self._builders = builders(run.hash_key, contract_mode)
         self._tables = {t.stream: t for t in run.tables}
-        self._loads: dict[str, _Load] = {}
+        self._loads: dict[str, StripeLoad] = {}
         self._until = int(run.as_of.timestamp())
         self._first_feed = self._until
+        self._backfills = Backfills(run, until=self._until)
 
     def run(self) -> list[StreamOutcome]:
         """Read, stage and commit; a stream that fails leaves the others alone."""
@@ -107,17 +106,19 @@ class StripeExtraction:
         since = {s: self._since(family) for family in _FAMILIES for s in family}
         try:
             for stream, table in self._tables.items():
-                self._loads[stream] = _Load(
+                self._loads[stream] = StripeLoad(
                     self._run, table, self._mode(stream, since[stream]), is_strict=not self._report
                 )
-            changes = self._feed(since)
-            self._read(since, changes)
+            begun = self._backfills.open([k for k in self._due() if self._is_new(k, since)], start)
+            changes = self._feed(since, begun)
+            self._read(since, changes, begun)
             for load in self._loads.values():
                 moment = since[load.table.stream]
                 seen = min(changes.newest or 0, self._until)
                 # The feed is followed from its newest event on; it never moves back.
                 load.newest = start if moment is None else max(moment + OVERLAP_SECONDS, seen)
                 load.commit()
+            self._backfills.close({s for s, load in self._loads.items() if load.is_committed})
         finally:
             for load in self._loads.values():
                 load.staged.abandon()
@@ -137,7 +138,9 @@ class StripeExtraction:
     def _mode(self, stream: str, since: int | None) -> LoadMode:
         if self._sweep_only or stream == "stripe.payment_methods":
             return "sweep"
-        return "full" if since is None else "delta"
+        if since is not None:
+            return "delta"
+        return "full" if self._run.warehouse.cursor(stream) is None else "sweep"
 
     def _since(self, family: Sequence[str]) -> int | None:
         """Where the due streams of a family stand together (epoch seconds); None: read anew."""
@@ -151,38 +154,61 @@ class StripeExtraction:
             if standing is None or standing.cursor.get("contract") != fingerprint:
                 return None
             moment = int(standing.cursor["events_until"]) - OVERLAP_SECONDS
-            if moment < floor:
+            if moment < floor or (stream != EVENTS.stream and self._is_unreconciled(standing)):
                 return None
             oldest = moment if oldest is None else min(oldest, moment)
         return oldest
 
-    def _feed(self, since: dict[str, int | None]) -> Changes:
-        """Read the event feed from the earliest moment that a stream needs."""
+    def _is_unreconciled(self, standing: StreamCursor) -> bool:
+        """Whether the list is to be read whole again, whatever the feed says."""
+        days = self._run.settings.stripe_reconcile_days
+        last = int(standing.cursor.get("read_whole", standing.as_of.timestamp()))
+        return days > 0 and self._until - last >= timedelta(days=days).total_seconds()
+
+    def _due(self) -> list[Kind]:
+        wanted = set(self._tables)
+        return [k for k in KINDS if wanted & {*k.streams, *k.children}]
+
+    def _is_new(self, kind: Kind, since: dict[str, int | None]) -> bool:
+        """Whether a kind is read whole by slices: its own streams have nothing to start from."""
+        wanted = set(self._tables) & {*kind.streams}
+        can_slice = kind.has_created and not self._sweep_only
+        return can_slice and bool(wanted) and since[sorted(wanted)[0]] is None
+
+    def _feed(self, since: dict[str, int | None], begun: dict[str, int]) -> Changes:
+        """Read the event feed from the earliest moment that a stream or a resumed kind needs."""
         swept = {k.stream for k in KINDS if not k.has_events}
         moments = [m for s in self._tables if s not in swept and (m := since[s]) is not None]
+        moments += [began - OVERLAP_SECONDS for began in begun.values()]
         return read_changes(self._source, min(moments)) if moments else Changes()
 
-    def _read(self, since: dict[str, int | None], changes: Changes) -> None:
+    def _read(self, since: dict[str, int | None], changes: Changes, begun: dict[str, int]) -> None:
         wanted = set(self._tables)
-        due = [k for k in KINDS if wanted & {*k.streams, *k.children}]
-        sweep = [k for k in due if self._sweep_only or not k.has_created]
+        sweep = [k for k in self._due() if self._sweep_only or not k.has_created]
         backfill, changed = [], []
-        for kind in due:
-            streams = sorted(wanted & {*kind.streams, *kind.children})
-            moment = since[streams[0]]
+        for kind in self._due():
+            moment = since[sorted(wanted & {*kind.streams, *kind.children})[0]]
             if kind in sweep:
                 continue
             if moment is not None:
                 changed.append((kind, moment, changes))
-            elif wanted & {*kind.streams}:
-                backfill.append(kind)
+            elif self._is_new(kind, since):
+                backfill.append((kind, self._backfills.stretches(kind)))
+            # What was read before the interruption may have changed since.
+            if moment is None and begun:
+                changed.append((kind, min(begun.values()) - OVERLAP_SECONDS, changes))
         self._stage_events(since, changes, sweep)
-        reader = StripeReader(self._source, self._builders)
-        for part in reader.read(backfill, sweep, changed, wanted, self._until + 86_400):
-            if isinstance(part, Problem):
-                self._fail_kind(part, reader)
+        for part in self._backfills.kept(changes):
+            self._loads[part.stream].take(part)
+        reader = StripeReader(self._source, self._builders, self._run.settings.stripe_connections)
+        for found in reader.read(backfill, sweep, changed, wanted):
+            if isinstance(found, Problem):
+                self._fail_kind(found, reader)
+            elif isinstance(found, Covered):
+                self._backfills.cover(found)
             else:
-                self._loads[part.stream].take(part)
+                self._loads[found.stream].take(found)
+                self._backfills.add(found)
 
     def _stage_events(
         self, since: dict[str, int | None], changes: Changes, sweep: list[Kind]
@@ -209,87 +235,3 @@ class StripeExtraction:
                 for stream in (*kind.streams, *kind.children):
                     if stream in self._loads:
                         self._loads[stream].fail(problem.error)
-
-
-class _Load:
-    """The load of one stream while its parts arrive."""
-
-    def __init__(
-        self, run: Extraction, table: RawTable, mode: LoadMode, *, is_strict: bool
-    ) -> None:
-        self.table = table
-        self.staged: StagedLoad = run.stage(table, mode, is_strict=is_strict)
-        self.newest = 0
-        self.keeps_missing = False
-        self._run = run
-        self._mode = mode
-        self._error: PaygoError | None = None
-        self._result: StreamOutcome | None = None
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_rows = 0
-        self._rows = 0
-        self._parents: dict[str, set[str]] = {}
-        self._violations: set[str] = set()
-
-    def fail(self, error: PaygoError) -> None:
-        """Remember the first reason why nothing of this stream will land."""
-        self._error = self._error or error
-        self._waiting.clear()
-
-    def take(self, part: Part) -> None:
-        """Stage a part."""
-        if part.error is not None:
-            self.fail(part.error)
-        if self._error is not None:
-            return
-        if column := part.kind.children.get(part.stream):
-            self._parents.setdefault(column, set()).update(part.parents)
-        self.staged.delete_keys(part.gone)
-        if part.records is None:
-            return
-        self.staged.quarantine(part.records.misfits)
-        self._violations.update(part.records.violations)
-        self._waiting.append(part.records.data)
-        self._waiting_rows += part.records.data.num_rows
-        if self._waiting_rows >= _STAGE_ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self.staged.append(pa.Table.from_batches(self._waiting))
-            self._rows += self._waiting_rows
-            self._run.progress(self.table.stream, self._rows)
-        self._waiting, self._waiting_rows = [], 0
-
-    def commit(self) -> None:
-        """Mark what is gone and commit; a failure stays with this stream."""
-        if self._error is not None:
-            return
-        try:
-            self._flush()
-            if self._mode == "delta":
-                for column, parents in self._parents.items():
-                    self.staged.delete_missing_children(column, sorted(parents))
-            elif not self.keeps_missing:
-                self.staged.delete_all_but_staged()
-            cursor = {"events_until": self.newest, "contract": contract_fingerprint(self.table)}
-            result = self.staged.commit(cursor, {"schema_changes": self._changes()})
-            self._result = ok(self.table, self._mode, result)
-        except PaygoError as error:
-            self.fail(error)
-
-    def _changes(self) -> list[dict[str, Any]]:
-        rows: Iterable[tuple[str, str]] = (
-            (text.split("'")[1], text.split("' ", 1)[1]) for text in sorted(self._violations)
-        )
-        return [
-            self._run.schema_change(self.table, "contract_violation", column, detail)
-            for column, detail in rows
-        ]
-
-    def outcome(self) -> StreamOutcome:
-        """Say what came of it."""
-        if self._result is not None:
-            return self._result
-        unknown = TransientFailure(f"{self.table.stream} was not read")
-        return failed(self.table, self._error or unknown)

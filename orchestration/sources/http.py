@@ -1,6 +1,6 @@
-"""HTTP for the API sources: keep-alive, our own rate limit, retries that honour the server.
+"""HTTP for the API sources: keep-alive, our own pace, retries that honour the server.
 
-Knows no endpoint. Safe for several threads. 429, 5xx and lost connections are tried
+Knows no API. Safe for several threads. 429, 5xx and lost connections are tried
 again with growing pauses or the server's `Retry-After`; what remains is a
 `TransientFailure`. Everything else is returned to the caller, who knows what a 401 means.
 """
@@ -8,7 +8,6 @@ again with growing pauses or the server's `Retry-After`; what remains is a
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,47 +19,9 @@ import httpx
 import orjson
 
 from orchestration.errors import PermanentFailure, TransientFailure
+from orchestration.sources.governor import Governor
 
 _QUOTA_HEADERS = ("x-ratelimit-reason", "ratelimit-reason")
-
-
-class TokenBucket:
-    """At most `rate` requests a second on average, `burst` at once; shared by threads."""
-
-    def __init__(
-        self,
-        rate: float,
-        burst: int = 10,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        if rate <= 0:
-            raise ValueError(f"a rate limit must be above zero, got {rate}")
-        self._rate = rate
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._at = monotonic()
-        self._lock = threading.Lock()
-
-    def take(self) -> None:
-        """Take one token, waiting for it when the bucket is empty."""
-        with self._lock:
-            now = self._monotonic()
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-            self._at = now
-            # Going below zero books the place in the queue before the lock is given up.
-            self._tokens -= 1
-            wait = -self._tokens / self._rate if self._tokens < 0 else 0.0
-        if wait > 0:
-            self._sleep(wait)
-
-    def pause(self, seconds: float) -> None:
-        """Let nobody through for a while: the server said that it is too much."""
-        with self._lock:
-            self._tokens = min(self._tokens, -seconds * self._rate)
 
 
 @dataclass(frozen=True)
@@ -82,7 +43,8 @@ class HttpSource:
         base_url: str,
         *,
         headers: Mapping[str, str],
-        bucket: TokenBucket,
+        governor: Governor,
+        endpoint_of: Callable[[str], str] = lambda path: "",
         auth: tuple[str, str] | None = None,
         retry: RetryPolicy | None = None,
         connections: int = 8,
@@ -92,7 +54,8 @@ class HttpSource:
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
-        self._bucket = bucket
+        self._governor = governor
+        self._endpoint_of = endpoint_of
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._jitter = random.Random(0)
@@ -138,9 +101,9 @@ class HttpSource:
     def _send(self, method: str, path: str, **parts: Any) -> httpx.Response:
         if "content" in parts:
             parts["headers"] = {"Content-Type": "application/json"}
-        problem = ""
+        problem, endpoint = "", self._endpoint_of(path)
         for attempt in range(self._retry.attempts):
-            self._bucket.take()
+            self._governor.take(endpoint)
             hint: float | None = None
             try:
                 response = self._client.request(method, path, **parts)
@@ -150,8 +113,11 @@ class HttpSource:
                 raise PermanentFailure(f"{self.name}: bad address: {error}") from error
             else:
                 if response.status_code != 429 and response.status_code < 500:
+                    self._governor.answered(endpoint)
                     return response
                 problem = self._describe(response)
+                if response.status_code == 429 and "lock" not in problem:
+                    self._governor.refused(endpoint, problem)
                 hint = self._retry_after(response)
             if attempt + 1 < self._retry.attempts:
                 self._wait(attempt, hint)
@@ -199,7 +165,7 @@ class HttpSource:
         pause *= 0.5 + self._jitter.random()
         if hint is not None:
             pause = max(hint, pause if hint == 0 else 0.0)
-            self._bucket.pause(hint)
+            self._governor.pause(hint)
         self._sleep(pause)
 
 

@@ -17,7 +17,8 @@ import httpx
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.sources.adf import adf_text
 from orchestration.sources.contract import table
-from orchestration.sources.http import HttpSource, TokenBucket, json_object
+from orchestration.sources.governor import Governor
+from orchestration.sources.http import HttpSource, json_object
 from orchestration.sources.records import RecordBuilder
 from orchestration.sources.redact import redact_strings
 
@@ -56,7 +57,7 @@ class JiraSource:
             base_url,
             headers={"Accept": "application/json"},
             auth=(email, token),
-            bucket=TokenBucket(requests_per_second, burst=20),
+            governor=Governor(requests_per_second),
             connections=2,
         )
 

@@ -15,11 +15,17 @@ import httpx
 
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.settings import STRIPE_API_VERSION
-from orchestration.sources.http import HttpSource, TokenBucket, json_object
+from orchestration.sources.governor import Governor
+from orchestration.sources.http import HttpSource, json_object
 
 PAGE = 100
 
 Object = dict[str, Any]
+
+
+def endpoint_of(path: str) -> str:
+    """Return what Stripe counts together: the resource, without ids (`invoices/lines`)."""
+    return "/".join(path.split("/")[2::2])
 
 
 class StripeSource:
@@ -31,7 +37,8 @@ class StripeSource:
         api_base: str,
         *,
         requests_per_second: float,
-        connections: int = 8,
+        endpoint_requests_per_second: float | None = None,
+        connections: int = 20,
         check_version: bool = True,
         http: HttpSource | None = None,
     ) -> None:
@@ -40,7 +47,8 @@ class StripeSource:
             "Stripe",
             api_base,
             headers={"Authorization": f"Bearer {api_key}", "Stripe-Version": STRIPE_API_VERSION},
-            bucket=TokenBucket(requests_per_second, burst=max(4, int(requests_per_second / 10))),
+            governor=Governor(requests_per_second, endpoint_requests_per_second),
+            endpoint_of=endpoint_of,
             connections=connections,
         )
 

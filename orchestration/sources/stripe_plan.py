@@ -16,8 +16,6 @@ from orchestration.sources.records import RecordBuilder, Records
 from orchestration.sources.stripe import PAGE, Object, StripeSource
 from orchestration.sources.stripe_kinds import EVENTS, Exploded, Kind, explode, object_of
 
-WORKERS = 6
-
 # From so many new objects on, one list call is cheaper than retrieving each.
 _LIST_FROM = 3
 
@@ -25,7 +23,7 @@ _LIST_FROM = 3
 _RETRIEVED_TOGETHER = 25
 
 # Epoch seconds of the first slice's lower end: before any account existed.
-_BEGINNING = 1_262_304_000
+BEGINNING = 1_262_304_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,15 @@ class Part:
     error: PaygoError | None = None
     parents: Sequence[str] = ()
     gone: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Covered:
+    """Every object of a kind created in [low, high) has been handed over (epoch seconds)."""
+
+    kind: Kind
+    low: int
+    high: int
 
 
 @dataclass
@@ -67,24 +74,26 @@ def read_changes(source: StripeSource, since: int) -> Changes:
 class StripeReader:
     """Reads kinds with several requests in flight; yields `Part`s in the caller's thread."""
 
-    def __init__(self, source: StripeSource, builders: dict[str, RecordBuilder]) -> None:
+    def __init__(
+        self, source: StripeSource, builders: dict[str, RecordBuilder], workers: int
+    ) -> None:
         self._source = source
         self._builders = builders
-        self._crew: Crew[Part] = Crew(WORKERS)
+        self._crew: Crew[Part | Covered] = Crew(workers)
         self._wanted: Collection[str] = ()
 
     def read(
         self,
-        backfill: Sequence[Kind],
+        backfill: Sequence[tuple[Kind, Sequence[tuple[int, int]]]],
         sweep: Sequence[Kind],
         changed: Sequence[tuple[Kind, int, Changes]],
         wanted: Collection[str],
-        until: int,
-    ) -> Iterator[Part | Problem]:
-        """Read some kinds whole (by slices up to `until`, or by one sweep), others by change.
+    ) -> Iterator[Part | Covered | Problem]:
+        """Read some kinds by stretches of creation time or by one sweep, others by change.
 
         `changed` gives, per kind, since when (epoch seconds) and what events named. Parts
-        are made for the `wanted` streams only. A `Problem` names its kind.
+        are made for the `wanted` streams only. A `Problem` names its kind. `Covered` comes
+        after the last part of what it covers.
         """
         self._wanted = wanted
 
@@ -93,8 +102,9 @@ class StripeReader:
                 self._start(kind, partial(self._sweep, kind))
             for kind, since, changes in changed:
                 self._start(kind, partial(self._changed, kind, since, changes))
-            for kind in backfill:
-                self._start(kind, partial(self._slice, kind, _BEGINNING, until, None))
+            for kind, stretches in backfill:
+                for low, high in stretches:
+                    self._start(kind, partial(self._slice, kind, low, high))
 
         yield from self._crew.results(begin)
 
@@ -109,20 +119,28 @@ class StripeReader:
         for objects in self._source.pages(kind.path, kind.list_params):
             self._emit(kind, objects)
 
-    def _slice(self, kind: Kind, low: int, high: int, after: str | None) -> None:
+    def _slice(self, kind: Kind, low: int, high: int) -> None:
         """Read `created[low, high)`, newest first; share the older half when a worker is idle."""
+        after: str | None = None
+        bottom, top = low, high
         while True:
-            bounds = {"created[gte]": str(low), "created[lt]": str(high)}
+            bounds = {"created[gte]": str(bottom), "created[lt]": str(high)}
             cursor = {} if after is None else {"starting_after": after}
             params = {"limit": PAGE, **kind.list_params, **bounds, **cursor}
             objects, has_more = self._source.page(kind.path, params)
+            reached = bottom
             if has_more:
+                # Others of the oldest second may stand on the next page.
                 after, oldest = objects[-1]["id"], int(objects[-1]["created"])
-                middle = low + (oldest - low) // 2
-                if self._crew.is_idle and low < middle < oldest:
-                    self._start(kind, partial(self._slice, kind, low, middle, None))
-                    low = middle
+                reached = oldest + 1
+                middle = bottom + (oldest - bottom) // 2
+                if self._crew.is_idle and bottom < middle < oldest:
+                    self._start(kind, partial(self._slice, kind, bottom, middle))
+                    bottom = middle
             self._emit(kind, objects)
+            if reached < top:
+                self._crew.emit(Covered(kind, reached, top))
+                top = reached
             if not has_more:
                 return
 

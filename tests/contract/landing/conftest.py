@@ -38,7 +38,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedPlat
 def settings_for(platform: SimulatedPlatform, home: Path, now: datetime = BASE) -> Settings:
     """Settings that point to the platform, with a fixed clock."""
     found = {k.removeprefix("PAYGO_").lower(): v for k, v in platform.environment().items()}
-    found["stripe_requests_per_second"] = "1000"
+    for name in ("stripe", "stripe_endpoint", "jira"):
+        found[f"{name}_requests_per_second"] = "1000"
     return Settings(home=home, now=iso(now), hash_key="test", **found)  # type: ignore[arg-type]
 
 

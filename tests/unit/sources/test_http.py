@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,8 @@ import httpx
 import pytest
 
 from orchestration.errors import PermanentFailure, TransientFailure
-from orchestration.sources.http import HttpSource, RetryPolicy, TokenBucket
+from orchestration.sources.governor import HEADROOM, Governor
+from orchestration.sources.http import HttpSource, RetryPolicy
 from orchestration.sources.jira import JiraSource
 from orchestration.sources.stripe import StripeSource
 
@@ -31,12 +33,12 @@ class Time:
         self.now += seconds
 
 
-def http(handler: Handler, time: Time, rate: float = 1000.0) -> HttpSource:
+def http(handler: Handler, time: Time, governor: Governor | None = None) -> HttpSource:
     return HttpSource(
         "Stripe",
         "http://stripe.test",
         headers={},
-        bucket=TokenBucket(rate, 10, monotonic=time.monotonic, sleep=time.sleep),
+        governor=governor or Governor(1000, monotonic=time.monotonic, sleep=time.sleep),
         retry=RetryPolicy(attempts=4),
         transport=httpx.MockTransport(handler),
         sleep=time.sleep,
@@ -57,12 +59,70 @@ def answers(*responses: httpx.Response | Exception) -> tuple[Handler, list[httpx
     return handle, seen
 
 
-def test_the_bucket_keeps_the_rate() -> None:
+def test_the_pace_is_kept_evenly() -> None:
     time = Time()
-    bucket = TokenBucket(10, burst=5, monotonic=time.monotonic, sleep=time.sleep)
+    governor = Governor(10, monotonic=time.monotonic, sleep=time.sleep)
     for _ in range(25):
-        bucket.take()
-    assert time.now == pytest.approx(2.0)
+        governor.take()
+    assert time.now == pytest.approx(24 / (10 * HEADROOM))
+
+
+class WindowedServer:
+    """Lets so many requests through in each whole second, in all and by endpoint."""
+
+    def __init__(self, time: Time, overall: int, each: int) -> None:
+        self.time, self.overall, self.each = time, overall, each
+        self.seen: Counter[tuple[int, str]] = Counter()
+        self.refusals: list[float] = []
+
+    def ask(self, governor: Governor, endpoint: str) -> bool:
+        governor.take(endpoint)
+        second = int(self.time.now)
+        for scope, limit, reason in (
+            ("", self.overall, "global-rate"),
+            (endpoint, self.each, "endpoint-rate"),
+        ):
+            if self.seen[second, scope] >= limit:
+                self.refusals.append(self.time.now)
+                governor.refused(endpoint, reason)
+                return False
+        self.seen[second, ""] += 1
+        self.seen[second, endpoint] += 1
+        governor.answered(endpoint)
+        return True
+
+
+@pytest.mark.parametrize("limit", [3, 10, 25])
+def test_the_limit_of_the_server_is_found_and_kept(limit: int) -> None:
+    time = Time()
+    governor = Governor(100, 60, monotonic=time.monotonic, sleep=time.sleep)
+    server = WindowedServer(time, 1000, limit)
+    while time.now < 60:
+        server.ask(governor, "invoices")
+    later = [at for at in server.refusals if at > 20]
+    let_through = sum(n for (second, scope), n in server.seen.items() if scope and second >= 20)
+    assert let_through >= 0.85 * limit * 40
+    assert len(later) <= 0.05 * let_through
+
+
+def test_a_slow_endpoint_does_not_slow_the_others() -> None:
+    time = Time()
+    governor = Governor(100, 25, monotonic=time.monotonic, sleep=time.sleep)
+    governor.refused("invoices", "endpoint-rate")
+    assert governor.rate("invoices") < governor.rate("customers")
+    assert governor.rate() == pytest.approx(100 * HEADROOM)
+    governor.refused("invoices", "global-rate")
+    assert governor.rate() < 100 * HEADROOM
+    assert governor.rate("customers") == pytest.approx(25 * HEADROOM)
+
+
+def test_a_lock_that_timed_out_is_no_sign_of_speed() -> None:
+    busy = httpx.Response(429, headers={"Stripe-Rate-Limited-Reason": "lock_timeout"})
+    handle, _ = answers(busy, httpx.Response(200, json={}))
+    time = Time()
+    governor = Governor(10, monotonic=time.monotonic, sleep=time.sleep)
+    http(handle, time, governor=governor).get("/v1/customers")
+    assert governor.rate() == pytest.approx(10 * HEADROOM)
 
 
 def test_retry_after_is_honoured_and_pauses_everybody() -> None:

@@ -1,0 +1,177 @@
+"""What an interrupted backfill has read already, kept beside the working copy until it commits.
+
+A checkpoint is a folder with the rows of some stretches of time and the list of these
+stretches; it appears by one rename, so it is there as a whole or not at all. Rows are kept
+as they would land (typed, redacted). Nothing here reads a source or writes a warehouse, and
+nothing here is visible to a reader: rows become visible by the commit of their load.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.ipc
+
+from orchestration.sources.misfits import Misfit
+from orchestration.sources.records import Records
+
+Stretch = tuple[int, int]
+"""A half-open stretch of creation times, in epoch seconds."""
+
+KEEP_ROWS = 2_000
+"""Rows after which a checkpoint is written: at most so many are read again after a crash."""
+
+_ABOUT = "about.json"
+_COVERED = "covered.json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What of one kind is known already; `began` is the second from which changes count."""
+
+    began: int
+    covered: tuple[Stretch, ...]
+
+
+class Checkpoints:
+    """The checkpoints of one kind (one list endpoint), in one folder."""
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any], hash_key: bytes) -> None:
+        self._folder = folder
+        # The key itself is not written down; rows hashed under another one must not be mixed.
+        proof = hmac.digest(hash_key, b"checkpoints", "sha256").hex()[:16]
+        self._identity = {**identity, "hash_key": proof}
+        self._waiting: dict[str, list[Records]] = {}
+        self._stretches: list[Stretch] = []
+        self._rows = 0
+        self._next = 0
+        self._is_open = False
+
+    def resume(self, streams: Collection[str], not_before: int) -> Kept | None:
+        """Return what is kept for these streams; None (and nothing left) when it is of no use.
+
+        Of no use: another account, contract or hash key, a stream that was not read, or a
+        beginning before `not_before`, from where changes can no longer be followed.
+        """
+        try:
+            about = json.loads((self._folder / _ABOUT).read_text())
+        except (OSError, ValueError):
+            self.forget()
+            return None
+        fits = (
+            about["identity"] == self._identity
+            and set(streams) <= set(about["streams"])
+            and about["began"] >= not_before
+        )
+        if not fits:
+            self.forget()
+            return None
+        covered = [tuple(s) for part in self._parts() for s in _covered(part)["stretches"]]
+        self._next = len(self._parts())
+        self._is_open = True
+        return Kept(about["began"], _merged(covered))
+
+    def begin(self, streams: Collection[str], began: int) -> None:
+        """Start anew."""
+        self.forget()
+        self._folder.mkdir(parents=True)
+        about = {"identity": self._identity, "streams": sorted(streams), "began": began}
+        temporary = self._folder / f"{_ABOUT}.tmp"
+        temporary.write_text(json.dumps(about))
+        temporary.replace(self._folder / _ABOUT)
+        self._is_open = True
+
+    def rows(self, stream: str) -> Iterator[Records]:
+        """Yield the kept rows of a stream."""
+        for part in self._parts():
+            misfits = [Misfit(**m) for m in _covered(part)["misfits"].get(stream, ())]
+            path = part / f"{stream}.arrow"
+            if path.exists():
+                with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
+                    table = reader.read_all()
+                for index, batch in enumerate(table.to_batches()):
+                    yield Records(batch, misfits if index == 0 else [])
+
+    def add(self, stream: str, records: Records) -> None:
+        """Take rows that belong to the next stretch."""
+        if self._is_open:
+            self._waiting.setdefault(stream, []).append(records)
+            self._rows += records.data.num_rows
+
+    def cover(self, stretch: Stretch) -> None:
+        """Everything of this stretch has been added; written down once enough has come."""
+        if self._is_open:
+            self._stretches.append(stretch)
+            if self._rows >= KEEP_ROWS:
+                self._write()
+
+    def stop(self) -> None:
+        """Write nothing more: a stream of this kind failed, later stretches would lack it."""
+        self._is_open = False
+        self._waiting.clear()
+
+    def forget(self) -> None:
+        """Remove everything; the loads have committed, or it is of no use."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._is_open = False
+
+    def _parts(self) -> list[Path]:
+        return sorted(p for p in self._folder.glob("[0-9]*") if p.suffix != ".tmp")
+
+    def _write(self) -> None:
+        """Rows first, the list of stretches with them, then the rename that makes both count.
+
+        Rows of a page may come before the page's stretch: they wait with it, since a stretch
+        is announced after its last row.
+        """
+        part = self._folder / f"{self._next:06d}"
+        temporary = part.with_suffix(".tmp")
+        temporary.mkdir()
+        for stream, waiting in self._waiting.items():
+            table = pa.Table.from_batches([r.data for r in waiting])
+            options = pa.ipc.IpcWriteOptions(compression="lz4")
+            path = str(temporary / f"{stream}.arrow")
+            with pa.ipc.new_file(path, table.schema, options=options) as file:
+                file.write_table(table)
+        misfits = {s: [asdict(m) for r in w for m in r.misfits] for s, w in self._waiting.items()}
+        document = {"stretches": self._stretches, "misfits": misfits}
+        (temporary / _COVERED).write_text(json.dumps(document))
+        temporary.rename(part)
+        self._next += 1
+        self._waiting, self._stretches, self._rows = {}, [], 0
+
+
+def gaps(covered: Sequence[Stretch], low: int, high: int) -> list[Stretch]:
+    """Return what of [low, high) is not covered, newest first."""
+    found, at = [], low
+    for start, end in _merged(covered):
+        if at < min(start, high):
+            found.append((at, min(start, high)))
+        at = max(at, end)
+    if at < high:
+        found.append((at, high))
+    return found[::-1]
+
+
+def _merged(stretches: Sequence[Any]) -> tuple[Stretch, ...]:
+    merged: list[Stretch] = []
+    for low, high in sorted((int(a), int(b)) for a, b in stretches):
+        if high <= low:
+            continue
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def _covered(part: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((part / _COVERED).read_text())
+    return document

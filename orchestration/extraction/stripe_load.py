@@ -1,0 +1,115 @@
+"""The load of one Stripe stream while its parts arrive from several workers. Reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from orchestration.errors import PaygoError, TransientFailure
+from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, ok
+from orchestration.sources.contract import RawTable
+from orchestration.sources.stripe_plan import Part
+from orchestration.warehouse.base import LoadMode, StagedLoad
+from orchestration.warehouse.raw import contract_fingerprint
+
+# Rows that wait in memory before they are staged: small inserts cost more than the rows.
+_STAGE_ROWS = 4_000
+
+
+class StripeLoad:
+    """The load of one stream while its parts arrive."""
+
+    def __init__(
+        self, run: Extraction, table: RawTable, mode: LoadMode, *, is_strict: bool
+    ) -> None:
+        self.table = table
+        self.staged: StagedLoad = run.stage(table, mode, is_strict=is_strict)
+        self.newest = 0
+        self.keeps_missing = False
+        self._run = run
+        self._mode = mode
+        standing = run.warehouse.cursor(table.stream)
+        now = int(run.as_of.timestamp())
+        before = standing.cursor.get("read_whole", now) if standing else now
+        self._read_whole = before if mode == "delta" else now
+        self._error: PaygoError | None = None
+        self._result: StreamOutcome | None = None
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
+        self._rows = 0
+        self._parents: dict[str, set[str]] = {}
+        self._violations: set[str] = set()
+
+    def fail(self, error: PaygoError) -> None:
+        """Remember the first reason why nothing of this stream will land."""
+        self._error = self._error or error
+        self._waiting.clear()
+
+    def take(self, part: Part) -> None:
+        """Stage a part."""
+        if part.error is not None:
+            self.fail(part.error)
+        if self._error is not None:
+            return
+        if column := part.kind.children.get(part.stream):
+            self._parents.setdefault(column, set()).update(part.parents)
+        self.staged.delete_keys(part.gone)
+        if part.records is None:
+            return
+        self.staged.quarantine(part.records.misfits)
+        self._violations.update(part.records.violations)
+        self._waiting.append(part.records.data)
+        self._waiting_rows += part.records.data.num_rows
+        if self._waiting_rows >= _STAGE_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self.staged.append(pa.Table.from_batches(self._waiting))
+            self._rows += self._waiting_rows
+            self._run.progress(self.table.stream, self._rows)
+        self._waiting, self._waiting_rows = [], 0
+
+    def commit(self) -> None:
+        """Mark what is gone and commit; a failure stays with this stream."""
+        if self._error is not None:
+            return
+        try:
+            self._flush()
+            if self._mode == "delta":
+                for column, parents in self._parents.items():
+                    self.staged.delete_missing_children(column, sorted(parents))
+            elif not self.keeps_missing:
+                self.staged.delete_all_but_staged()
+            cursor = {
+                "events_until": self.newest,
+                "read_whole": self._read_whole,
+                "contract": contract_fingerprint(self.table),
+            }
+            result = self.staged.commit(cursor, {"schema_changes": self._changes()})
+            self._result = ok(self.table, self._mode, result)
+        except PaygoError as error:
+            self.fail(error)
+
+    def _changes(self) -> list[dict[str, Any]]:
+        rows: Iterable[tuple[str, str]] = (
+            (text.split("'")[1], text.split("' ", 1)[1]) for text in sorted(self._violations)
+        )
+        return [
+            self._run.schema_change(self.table, "contract_violation", column, detail)
+            for column, detail in rows
+        ]
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether its rows are visible."""
+        return self._result is not None
+
+    def outcome(self) -> StreamOutcome:
+        """Say what came of it."""
+        if self._result is not None:
+            return self._result
+        unknown = TransientFailure(f"{self.table.stream} was not read")
+        return failed(self.table, self._error or unknown)
