@@ -106,8 +106,9 @@ class StripeExtraction:
         since = {s: self._since(family) for family in _FAMILIES for s in family}
         try:
             for stream, table in self._tables.items():
+                mode, fields = self._mode(stream, since[stream]), self._builders[stream].fields
                 self._loads[stream] = StripeLoad(
-                    self._run, table, self._mode(stream, since[stream]), is_strict=not self._report
+                    self._run, table, mode, fields, is_strict=not self._report
                 )
             begun = self._backfills.open([k for k in self._due() if self._is_new(k, since)], start)
             changes = self._feed(since, begun)

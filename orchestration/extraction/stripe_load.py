@@ -22,8 +22,15 @@ class StripeLoad:
     """The load of one stream while its parts arrive."""
 
     def __init__(
-        self, run: Extraction, table: RawTable, mode: LoadMode, *, is_strict: bool
+        self,
+        run: Extraction,
+        table: RawTable,
+        mode: LoadMode,
+        fields: set[str],
+        *,
+        is_strict: bool,
     ) -> None:
+        """`fields` fills with the names of fields that objects have, while they are read."""
         self.table = table
         self.staged: StagedLoad = run.stage(table, mode, is_strict=is_strict)
         self.newest = 0
@@ -33,6 +40,8 @@ class StripeLoad:
         standing = run.warehouse.cursor(table.stream)
         now = int(run.as_of.timestamp())
         before = standing.cursor.get("read_whole", now) if standing else now
+        self._fields = fields
+        self._known_fields = set(standing.cursor.get("fields", ())) if standing else set()
         self._read_whole = before if mode == "delta" else now
         self._error: PaygoError | None = None
         self._result: StreamOutcome | None = None
@@ -82,10 +91,12 @@ class StripeLoad:
                 for column, parents in self._parents.items():
                     self.staged.delete_missing_children(column, sorted(parents))
             elif not self.keeps_missing:
+                self._refuse_zero()
                 self.staged.delete_all_but_staged()
             cursor = {
                 "events_until": self.newest,
                 "read_whole": self._read_whole,
+                "fields": sorted(self._known_fields | self._fields),
                 "contract": contract_fingerprint(self.table),
             }
             result = self.staged.commit(cursor, {"schema_changes": self._changes()})
@@ -93,13 +104,31 @@ class StripeLoad:
         except PaygoError as error:
             self.fail(error)
 
+    def _refuse_zero(self) -> None:
+        """A list that was not empty and is now: nobody deletes all, but many a fault shows none."""
+        if self._rows == 0 and self._mode == "sweep":
+            live = self.staged.live_rows_after()
+            if live:
+                raise TransientFailure(
+                    f"{self.table.stream}: Stripe lists nothing, and the warehouse has {live} rows",
+                    tried="listing everything; nothing was taken for deleted",
+                    todo="see that the key belongs to the same account and mode, then run again",
+                )
+
     def _changes(self) -> list[dict[str, Any]]:
         rows: Iterable[tuple[str, str]] = (
             (text.split("'")[1], text.split("' ", 1)[1]) for text in sorted(self._violations)
         )
+        new = sorted(self._fields - self._known_fields) if self._known_fields else []
         return [
-            self._run.schema_change(self.table, "contract_violation", column, detail)
-            for column, detail in rows
+            *(
+                self._run.schema_change(self.table, "contract_violation", column, detail)
+                for column, detail in rows
+            ),
+            *(
+                self._run.schema_change(self.table, "field_added", name, "kept in payload")
+                for name in new
+            ),
         ]
 
     @property

@@ -7,7 +7,7 @@ used up; a switch stays until it is set back. Applying them is the servers' busi
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,11 +22,21 @@ class FaultRule(BaseModel):
     slow             answered after `seconds`
     drop_pagination  the keys that say whether there is more are left out of the page
     repeat_token     the page names the token it was asked with as the next one (Jira)
+    empty_page       a list is answered with success, nothing in it, and no more to come
+    move_row         the first row of the page is changed right after it was answered (Jira)
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["status", "lose_answer", "slow", "drop_pagination", "repeat_token"]
+    kind: Literal[
+        "status",
+        "lose_answer",
+        "slow",
+        "drop_pagination",
+        "repeat_token",
+        "empty_page",
+        "move_row",
+    ]
     service: Service
     path: str = "/"
     count: int = Field(default=1, ge=1)
@@ -45,6 +55,15 @@ class Switches(BaseModel):
     stripe_missing_permissions: frozenset[str] = frozenset()
     stripe_requests_per_second: int | None = Field(default=1000, ge=0)
     stripe_endpoint_requests_per_second: int | None = Field(default=None, ge=0)
+    stripe_shape: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """By object type: fields that its objects have from now on; a field of null is gone."""
+    stripe_answer_seconds: float = Field(default=0.0, ge=0)
+    jira_shape: dict[str, Any] = Field(default_factory=dict)
+    """Fields that issues have from now on; a field of null is gone."""
+    jira_requests_per_second: int | None = Field(default=None, ge=0)
+    jira_answer_seconds: float = Field(default=0.0, ge=0)
+    jira_pages_by_offset: bool = False
+    """Page tokens count rows instead of naming a place, so that rows which move are skipped."""
     jira_token_expired: bool = False
     jira_index_delay_seconds: int = Field(default=0, ge=0)
     jira_user_time_zone: str = "America/Los_Angeles"

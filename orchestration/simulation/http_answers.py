@@ -35,6 +35,15 @@ def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Response(orjson.dumps(body), status, dict(headers or {}), media_type="application/json")
 
 
+def reshaped(body: Any, shape: Mapping[str, Any]) -> None:
+    """Give an object the fields of `shape`, in place; a field of null is taken away."""
+    for name, value in shape.items():
+        if value is None:
+            body.pop(name, None)
+        else:
+            body[name] = value
+
+
 class CutAnswer(Response):
     """An answer whose connection is closed before the promised body has arrived."""
 
@@ -59,8 +68,13 @@ def guarded(
         path = request.url.path
         count(service, path)
         rule = faults.take(service, path)
-        if rule is not None and rule.kind == "slow":
-            await asyncio.sleep(rule.seconds)
+        delay = rule.seconds if rule is not None and rule.kind == "slow" else 0.0
+        switches = faults.switches
+        delay += (
+            switches.stripe_answer_seconds if service == "stripe" else switches.jira_answer_seconds
+        )
+        if delay:
+            await asyncio.sleep(delay)
         if rule is not None and rule.kind == "status":
             return answer(error_body(rule.status, rule.reason), rule.status, _headers(rule))
         try:

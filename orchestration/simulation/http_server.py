@@ -75,6 +75,7 @@ class Simulator:
             self._faults,
             self._config.jira_email,
             self._config.jira_api_token,
+            RateLimiter(time.monotonic),
             self._count,
         )
         return Starlette(

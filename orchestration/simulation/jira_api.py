@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,9 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from orchestration.simulation.faults import FaultRule, Faults
-from orchestration.simulation.http_answers import ApiError, answer, guarded
+from orchestration.simulation.http_answers import ApiError, answer, guarded, reshaped
 from orchestration.simulation.jira_store import JiraStore, Row, history_body, issue_body
 from orchestration.simulation.jql import Jql, JqlError, parse
+from orchestration.simulation.rate_limit import RateLimiter
 
 _BASE = "/rest/api/3"
 _MAX_IDS = 5000
@@ -40,13 +42,16 @@ class JiraApi:
         faults: Faults,
         email: str,
         api_token: str,
+        limiter: RateLimiter,
         count_request: Callable[[str, str], None],
     ) -> None:
         self._store = store
         self._faults = faults
+        self._limiter = limiter
         self._login = f"{email}:{api_token}"
         self._email = email
         self._count = count_request
+        self._found: tuple[Any, list[Row]] = (None, [])
 
     def routes(self) -> list[Route]:
         """Return every route."""
@@ -66,6 +71,10 @@ class JiraApi:
             is_anonymous = self._admit(request)
             arguments = await _arguments(request)
             body = serve(request, arguments, is_anonymous)
+            if rule is not None and rule.kind == "empty_page":
+                body = {"issues": [], "isLast": True}
+            if rule is not None and rule.kind == "move_row" and body.get("issues"):
+                self._store.touch(body["issues"][0]["id"])
             if rule is not None and rule.kind == "drop_pagination":
                 body.pop("nextPageToken", None)
                 body.pop("isLast", None)
@@ -87,6 +96,10 @@ class JiraApi:
             login = ""
         if scheme.lower() != "basic" or login != self._login:
             raise _failure(401, "Client must be authenticated to access this resource.")
+        limit = self._faults.switches.jira_requests_per_second
+        if self._limiter.refuse("", limit, None) is not None:
+            headers = {"RateLimit-Reason": "jira-burst-based", "Retry-After": "1"}
+            raise ApiError(429, _fault_body(429, None), headers)
         return self._faults.switches.jira_token_expired
 
     def _zone(self) -> ZoneInfo:
@@ -107,10 +120,18 @@ class JiraApi:
         if is_anonymous or not self._can("BROWSE_PROJECTS"):
             return {"issues": [], "isLast": True}
         delay = self._faults.switches.jira_index_delay_seconds
-        found = self._store.search(jql, delay, reconcile)
-        if after is not None:
-            found = [row for row in found if list(jql.sort_key(row)) > after]
-        return self._page(request, jql, found, size, fields)
+        key = (str(arguments.get("jql")), delay, reconcile, self._store.version, self._store.now)
+        if self._found[0] != key:
+            # The pages of one search come one after the other; sorting once is enough.
+            self._found = (key, self._store.search(jql, delay, reconcile))
+        found = self._found[1]
+        by_offset = self._faults.switches.jira_pages_by_offset
+        start = after[0] if by_offset and after is not None else 0
+        if after is not None and not by_offset:
+            start = bisect_right(found, after, key=lambda row: list(jql.sort_key(row)))
+        rows, more = found[start : start + size], len(found) > start + size
+        place = [start + size] if by_offset else list(jql.sort_key(rows[-1])) if more else []
+        return self._page(request, rows, _write_token(place) if more else None, fields)
 
     def _parse(self, text: str) -> Jql:
         try:
@@ -119,13 +140,15 @@ class JiraApi:
             raise _failure(400, str(error)) from None
 
     def _page(
-        self, request: Request, jql: Jql, found: list[Row], size: int, fields: frozenset[str]
+        self, request: Request, rows: list[Row], token: str | None, fields: frozenset[str]
     ) -> Any:
-        shown, base, zone = found[:size], str(request.base_url).rstrip("/"), self._zone()
-        issues = [issue_body(row, fields, base, zone) for row in shown]
-        if len(found) <= size:
+        base, zone = str(request.base_url).rstrip("/"), self._zone()
+        issues = [issue_body(row, fields, base, zone) for row in rows]
+        for issue in issues:
+            if issue.get("fields"):
+                reshaped(issue["fields"], self._faults.switches.jira_shape)
+        if token is None:
             return {"issues": issues, "isLast": True}
-        token = _write_token(list(jql.sort_key(shown[-1])))
         return {"issues": issues, "nextPageToken": token, "isLast": False}
 
     def _gone(self, request: Request, arguments: Arguments, is_anonymous: bool) -> Any:

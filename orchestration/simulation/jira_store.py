@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from orchestration.clock import iso
 from orchestration.errors import ContractViolation
 from orchestration.simulation.adf import document
 from orchestration.simulation.changes import ChangeFolder, bad_line, read_changes
@@ -38,6 +39,8 @@ class JiraStore:
         self.now = datetime(1970, 1, 1, tzinfo=UTC)
         self.issues: dict[str, Row] = {}
         self.changelog: dict[str, dict[str, Row]] = {}
+        self.version = 0
+        """Grows with every change."""
         self._ids: dict[str, str] = {}
 
     def apply(self, folder: ChangeFolder) -> None:
@@ -68,7 +71,14 @@ class JiraStore:
             self.issues[row["id"]] = dict(row)
             self._ids[row["key"]] = row["id"]
             count += 1
+        self.version += 1
         return count
+
+    def touch(self, issue_id: str) -> None:
+        """Change an issue now, so that it moves to the end of every order by `updated`."""
+        row = self.issues[issue_id]
+        self.version += 1
+        row["updated"] = iso(max(self.now, datetime.fromisoformat(row["updated"])))
 
     def find(self, id_or_key: str) -> Row | None:
         """Return an issue by id or key."""
@@ -91,6 +101,7 @@ class JiraStore:
 
     def _remove(self, key: str) -> None:
         row = self.issues.pop(key, None)
+        self.version += 1
         if row is not None:
             del self._ids[row["key"]]
             self.changelog.pop(key, None)

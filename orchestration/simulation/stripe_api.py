@@ -18,7 +18,7 @@ from starlette.routing import Route
 from orchestration.settings import STRIPE_API_VERSION
 from orchestration.simulation import stripe_legacy as legacy
 from orchestration.simulation.faults import FaultRule, Faults
-from orchestration.simulation.http_answers import ApiError, answer, guarded
+from orchestration.simulation.http_answers import ApiError, answer, guarded, reshaped
 from orchestration.simulation.rate_limit import RateLimiter
 from orchestration.simulation.stripe_endpoints import (
     ENDPOINTS,
@@ -80,6 +80,8 @@ class StripeApi:
                 raise
             if rule is not None and rule.kind == "drop_pagination":
                 body.pop("has_more", None)
+            if rule is not None and rule.kind == "empty_page":
+                body.update(data=[], has_more=False)
             headers["Stripe-Version"] = legacy.API_VERSION if is_legacy else STRIPE_API_VERSION
             return answer(body, headers=headers)
 
@@ -199,6 +201,7 @@ class StripeApi:
             payments = self._store.tables["invoice_payments"].rows_of(row["id"])
             data = [self._store.render("invoice_payments", p) for p in payments]
             body["payments"] = page(data, False, f"/v1/invoice_payments?invoice={row['id']}")
+        reshaped(body, self._faults.switches.stripe_shape.get(endpoint.kind, {}))
         return body
 
     def _list_items(self, request: Request, endpoint: Endpoint, is_legacy: bool) -> Object:

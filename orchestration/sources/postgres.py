@@ -32,6 +32,8 @@ _KEYS_A_QUERY = 2000
 _SESSION = (
     "set transaction isolation level repeatable read, read only",
     "set local time zone 'UTC'",
+    # A policy that hides rows from this role must be an error, not a smaller table.
+    "set local row_security = off",
     "set local statement_timeout = '10min'",
     "set local lock_timeout = '10s'",
     "set local idle_in_transaction_session_timeout = '30min'",

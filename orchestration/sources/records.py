@@ -84,6 +84,8 @@ class RecordBuilder:
         self._clean = clean
         self._schema = landed_schema(table)
         computed = computed or {}
+        self.fields: set[str] = set()
+        """Names of the top-level fields that objects have had so far; new ones stay in payload."""
         self._columns: list[tuple[Column, Getter | None]] = [
             (c, None if c.name == "payload" else computed.get(c.name) or _getter(c.path or c.name))
             for c in table.landed_columns
@@ -114,6 +116,8 @@ class RecordBuilder:
         return pa.schema([pa.field(f.name, f.type) for f in self._schema])
 
     def _payload(self, body: dict[str, Any]) -> str:
+        if not self.fields.issuperset(body):
+            self.fields.update(body)
         self._remove(body)
         cleaned = self._clean(body) if self._clean else body
         text = orjson.dumps(cleaned, option=orjson.OPT_SORT_KEYS).decode()

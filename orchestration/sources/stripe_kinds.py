@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestration.sources.contract import table
 from orchestration.sources.records import ContractMode, RecordBuilder
+from orchestration.sources.redact import redact_strings
 from orchestration.sources.stripe import Object, StripeSource
 
 Exploded = dict[str, list[Object]]
@@ -110,10 +111,19 @@ def explode(source: StripeSource, kind: Kind, objects: Sequence[Object]) -> Expl
     return found
 
 
+def _clean(body: Object) -> Object:
+    """Metadata is what people typed: masked by pattern, as free text is."""
+    if body.get("metadata"):
+        body["metadata"] = redact_strings(body["metadata"])
+    return body
+
+
 def builders(hash_key: bytes, mode: ContractMode = "enforce") -> dict[str, RecordBuilder]:
     """Return the record builder of every Stripe stream."""
     return {
-        stream: RecordBuilder(table(stream), hash_key, conditional=_CONDITIONAL, mode=mode)
+        stream: RecordBuilder(
+            table(stream), hash_key, conditional=_CONDITIONAL, clean=_clean, mode=mode
+        )
         for kind in (*KINDS, EVENTS)
         for stream in kind.streams
     }
