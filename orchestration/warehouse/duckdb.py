@@ -26,7 +26,7 @@ from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, LoadResult, StreamCursor
 from orchestration.warehouse.landing import DuckDbStagedLoad
-from orchestration.warehouse.ops import ops_columns, ops_ddl
+from orchestration.warehouse.ops import OPS_TABLES, ops_columns, ops_ddl
 from orchestration.warehouse.raw import SQL_TYPES, column_ddl, quoted, raw_ddl, raw_relation
 
 # Leaves room for Arrow batches and Python below 1 GB resident.
@@ -117,34 +117,48 @@ class DuckDbWarehouse:
         return cls(connection, path, path)
 
     def _create(self) -> None:
+        """Create what is missing; looking first is much cheaper than 44 statements in vain."""
         with self.transaction():
-            for schema in ("raw", "ops"):
-                self.execute(f"create schema if not exists {schema}")
-            for statement in (*ops_ddl(), *(raw_ddl(t) for t in CONTRACT)):
-                self.execute(statement)
-            self._add_new_columns()
+            found: dict[tuple[str, str], dict[str, str]] = {}
+            for schema, name, column, kind in self.execute(
+                "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+                "where schema_name in ('raw', 'ops')"
+            ):
+                found.setdefault((schema, name), {})[column] = kind.lower()
+            if not found:
+                for schema in ("raw", "ops"):
+                    self.execute(f"create schema if not exists {schema}")
+            for name, ddl in zip(OPS_TABLES, ops_ddl(), strict=True):
+                if ("ops", name) not in found:
+                    self.execute(ddl)
+                else:
+                    self._add_ops_columns(name, found["ops", name])
+            for table in CONTRACT:
+                if ("raw", table.raw_name) not in found:
+                    self.execute(raw_ddl(table))
+                else:
+                    self._add_new_columns(table, found["raw", table.raw_name])
 
-    def _add_new_columns(self) -> None:
+    def _add_ops_columns(self, name: str, have: dict[str, str]) -> None:
+        """Follow an ops table that gained columns: its older rows have no value there."""
+        for column, kind in OPS_TABLES[name]:
+            if column not in have:
+                nullable = kind.removesuffix(" not null")
+                self.execute(f"alter table ops.{quoted(name)} add column {column} {nullable}")
+
+    def _add_new_columns(self, table: RawTable, have: dict[str, str]) -> None:
         """Follow a contract that gained columns; a retyped column asks for a fresh file."""
-        found: dict[str, dict[str, str]] = {}
-        for table_name, column_name, data_type in self.execute(
-            "select table_name, column_name, data_type from information_schema.columns "
-            "where table_schema = 'raw'"
-        ):
-            found.setdefault(table_name, {})[column_name] = data_type.lower()
-        for table in CONTRACT:
-            have = found[table.raw_name]
-            for column in table.landed_columns:
-                wanted = SQL_TYPES[column.type].replace(" ", "")
-                if column.name not in have:
-                    ddl = column_ddl(column)
-                    self.execute(f"alter table {raw_relation(table)} add column {ddl}")
-                elif have[column.name].replace(" ", "") != wanted:
-                    raise PermanentFailure(
-                        f"{raw_relation(table)}.{column.name} is {have[column.name]} in "
-                        f"{self._path}, and the contract says {wanted}",
-                        todo="move the file away and run again: the sources are read anew",
-                    )
+        for column in table.landed_columns:
+            wanted = SQL_TYPES[column.type].replace(" ", "")
+            if column.name not in have:
+                ddl = column_ddl(column)
+                self.execute(f"alter table {raw_relation(table)} add column {ddl}")
+            elif have[column.name].replace(" ", "") != wanted:
+                raise PermanentFailure(
+                    f"{raw_relation(table)}.{column.name} is {have[column.name]} in "
+                    f"{self._path}, and the contract says {wanted}",
+                    todo="move the file away and run again: the sources are read anew",
+                )
 
     def __enter__(self) -> Self:
         return self

@@ -129,7 +129,7 @@ def ops_columns(table: str) -> tuple[str, ...]:
 
 
 def ops_ddl() -> list[str]:
-    """Return one `create table if not exists` a table of the ops schema."""
+    """Return one `create table if not exists` a table of the ops schema, in their order."""
     return [
         f"create table if not exists ops.{table} ("
         + ", ".join(f"{name} {kind}" for name, kind in columns)

@@ -1,0 +1,121 @@
+"""What the schedules share: a warehouse that is emptied and reopened, crashes, comparisons."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from orchestration.clock import iso
+from orchestration.extraction import extract_source
+from orchestration.settings import Settings
+from orchestration.sources.contract import table
+from orchestration.warehouse.duckdb import DuckDbWarehouse
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+STEP = timedelta(minutes=4)
+
+# Schedules and steps: 500 in `make test`, 20,000 longer ones in `make test-full`.
+SHORT = {"postgres": (380, 6), "apis": (120, 6)}
+FULL = {"postgres": (12_500, 12), "apis": (7_500, 12)}
+
+
+def profile(examples: int, steps: int) -> hypothesis.settings:
+    """Derandomised, so that a failure of `make test` is the same for everybody."""
+    return hypothesis.settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+
+
+class Crash(BaseException):
+    """The process ends here: no handler of the program sees it."""
+
+
+class Bench:
+    """One warehouse for many schedules; `clock` is the sources' time."""
+
+    def __init__(self, home: Path, streams: Iterable[str], settings: dict[str, Any]) -> None:
+        self.streams = sorted(streams)
+        self.settings = Settings(home=home, hash_key="test", **settings)  # type: ignore[arg-type]
+        self.clock = START
+        self.warehouse = DuckDbWarehouse.open(self.settings, "write")
+
+    def reset(self) -> None:
+        """Empty everything; the clock starts again."""
+        used = [f"raw.{table(s).raw_name}" for s in self.streams]
+        ops = ("load_ledger", "stream_cursors", "stream_runs", "quarantine", "reconciliation")
+        for name in (*used, *(f"ops.{o}" for o in ops)):
+            self.warehouse.execute(f"delete from {name}")
+        self.warehouse._cursors = None
+        shutil.rmtree(self.settings.backfill_path, ignore_errors=True)
+        self.clock = START
+
+    def tick(self) -> datetime:
+        """Let time pass; return the new moment."""
+        self.clock += STEP
+        return self.clock
+
+    def extract(self, source: str, **changes: Any) -> None:
+        """Run one extraction now; every stream must come out well."""
+        settings = self.settings.model_copy(update={"now": iso(self.clock), **changes})
+        streams = [s for s in self.streams if s.startswith(source + ".")]
+        outcomes = extract_source(
+            source,
+            settings=settings,
+            warehouse=self.warehouse,
+            as_of=self.clock,
+            run_id=iso(self.clock),
+            streams=streams,
+        )
+        for outcome in outcomes:
+            assert outcome.status == "ok", outcome
+
+    def crash(self, source: str, statement: int) -> None:
+        """Run an extraction that ends before its n-th statement; then open the file again."""
+        count, run = itertools.count(1), DuckDbWarehouse._run
+
+        def ends(self: DuckDbWarehouse, text: str, params: Any) -> Any:
+            if next(count) >= statement:
+                raise Crash
+            return run(self, text, params)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DuckDbWarehouse, "_run", ends)
+            with contextlib.suppress(Crash):
+                self.extract(source)
+        self.warehouse._connection.close()
+        self.warehouse = DuckDbWarehouse.open(self.settings, "write")
+
+    def live(self, stream: str, columns: str) -> list[tuple[Any, ...]]:
+        """The committed rows that are live, and the invariants of every history."""
+        contract = table(stream)
+        raw, key = f"raw.{contract.raw_name}", contract.primary_key
+        twice = self.warehouse.execute(
+            f"select {key}, _as_of from {raw} group by all having count(*) > 1"
+        )
+        assert twice == [], f"{stream}: one version a key and moment"
+        strays = self.warehouse.execute(
+            f"select _load_id from {raw} where _load_id not in "
+            "(select load_id from ops.load_ledger) limit 1"
+        )
+        assert strays == [], f"{stream}: every row belongs to a load in the ledger"
+        return self.warehouse.execute(
+            f"select {columns} from (select *, row_number() over "
+            f"(partition by {key} order by _as_of desc) as n from {raw}) "
+            "where n = 1 and not _is_deleted order by all"
+        )
+
+    def close(self) -> None:
+        self.warehouse.close()
