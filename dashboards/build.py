@@ -46,6 +46,7 @@ _GROUPS = {
     "bad_debt": "Bad debt",
     "triple_store": "Bad-debt stores",
     "graph": "Knowledge graph",
+    "claim": "Authored claims",
     "freshness": "Freshness tally",
     "level": "Levels",
     "checks": "Checks",

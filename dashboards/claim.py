@@ -33,7 +33,8 @@ class Claim:
 class Dimensions:
     """Names found in the reporting models, in the order in which the page shows them.
 
-    `metrics`: id → (owner, unit); `facts`: id → unit; `sources`: those that failed or are old.
+    `metrics`: id → (owner, unit); `facts`: id → unit; `sources`: those that failed or are old;
+    `authored`: claims of the graph as (node id, statement, query, unit, metric it rests on).
     """
 
     metrics: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Dimensions:
     sources: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     has_bad_debt: bool = False
+    authored: tuple[tuple[str, str, str, str, str], ...] = ()
 
 
 def quoted(text: str) -> str:

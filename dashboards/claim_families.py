@@ -217,3 +217,9 @@ def graph_claims(cells: Iterable[tuple[str, str]]) -> Iterator[Claim]:
     for kind, status in cells:
         condition = f"kind = {quoted(kind)} and status = {quoted(status)}"
         yield claim(f"graph.{kind}.{status}", f"Nodes of kind {kind} that are {status}", condition)
+
+
+def authored_claims(authored: Iterable[tuple[str, str, str, str, str]]) -> Iterator[Claim]:
+    """Claims that authors wrote into the graph with a query of their own."""
+    for node_id, statement, query, unit, metric_id in authored:
+        yield Claim(node_id, statement, query, unit, "number", PLATFORM_OWNER, metric_id=metric_id)

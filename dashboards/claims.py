@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dashboards.claim import Claim, Dimensions, Format, quoted
 from dashboards.claim_families import (
     PLATFORM_OWNER,
+    authored_claims,
     bad_debt_claims,
     combination_claim,
     drift_claims,
@@ -49,6 +50,7 @@ def declare(names: Dimensions) -> list[Claim]:
     claims += [combination_claim(combination) for combination in names.combinations]
     if names.graph_cells:
         claims += graph_claims(names.graph_cells)
+    claims += authored_claims(names.authored)
     _refuse_duplicates(claims)
     return claims
 

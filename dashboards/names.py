@@ -68,10 +68,26 @@ def read_names(warehouse: Warehouse, book: EvidenceBook) -> Dimensions:
             )
             if row[0] in FACTS
         },
+        authored=_authored(warehouse, tables),
         has_bad_debt=bool(
             pairs("rpt_bad_debt", "select observation_date from reporting.rpt_bad_debt limit 1")
         ),
     )
+
+
+def _authored(
+    warehouse: Warehouse, tables: frozenset[str]
+) -> tuple[tuple[str, str, str, str, str], ...]:
+    if "rpt_graph_status" not in tables:
+        return ()
+    rows = warehouse.rows(
+        "select c.node_id, c.statement, c.query, c.unit, coalesce(m.metric_id, '') as metric_id\n"
+        "from reporting.rpt_graph_status as c\n"
+        "left join reporting.rpt_graph_status as m on m.node_id = c.root_node_id\n"
+        "where c.kind = 'claim' and c.query is not null order by c.node_id"
+    )
+    columns = ("node_id", "statement", "query", "unit", "metric_id")
+    return tuple(tuple(str(row[c]) for c in columns) for row in rows)  # type: ignore[misc]
 
 
 def _troubled(book: EvidenceBook) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from dashboards.format import canonical
@@ -22,7 +23,8 @@ class VerifyReport:
     """Outcome of executing the stored edition's queries again.
 
     reproduced + differs + broken = claims. `stale` names those, among them, that rest on
-    old evidence, or whose sources were read again after the edition was made.
+    old evidence, or whose sources were read again after the edition was made;
+    `within_tolerance` those reproduced that are not exactly equal.
     """
 
     edition_id: str
@@ -31,6 +33,7 @@ class VerifyReport:
     differs: list[dict[str, Any]] = field(default_factory=list)
     broken: list[dict[str, Any]] = field(default_factory=list)
     stale: list[dict[str, Any]] = field(default_factory=list)
+    within_tolerance: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return what `paygo verify --json` prints."""
@@ -38,7 +41,7 @@ class VerifyReport:
 
     @property
     def holds(self) -> bool:
-        """True when every claim was reproduced exactly."""
+        """True when every claim was reproduced, exactly or within its tolerance."""
         return self.claims > 0 and self.reproduced == self.claims
 
 
@@ -81,8 +84,15 @@ def latest_edition(warehouse: Warehouse) -> str | None:
     return str(rows[0]["edition_id"]) if rows else None
 
 
-def verify(warehouse: Warehouse) -> VerifyReport:
-    """Execute every query of the stored edition again and compare the values exactly."""
+def verify(
+    warehouse: Warehouse, *, tolerance: str | None = None, at: Warehouse | None = None
+) -> VerifyReport:
+    """Execute every query of the stored edition again and compare the values.
+
+    Values must be equal, or differ by no more than the tolerance that the claim states in the
+    graph (`2 %` of the stored value, or an amount), or than `tolerance` when that is given.
+    `at`: the warehouse that is asked instead of the one that holds the edition.
+    """
     edition_id = latest_edition(warehouse)
     if edition_id is None:
         return VerifyReport(edition_id="", claims=0, reproduced=0)
@@ -90,25 +100,54 @@ def verify(warehouse: Warehouse) -> VerifyReport:
         "select * from ops.claims where edition_id = ? order by claim_id", [edition_id]
     )
     horizons = _horizons(warehouse)
+    tolerances = _tolerances(warehouse)
     report = VerifyReport(edition_id, len(stored), 0)
-    reproduced = 0
     for row in stored:
-        value, error = run_query(warehouse, str(row["query"]))
+        claim_id = str(row["claim_id"])
+        value, error = run_query(at or warehouse, str(row["query"]))
         now_text, error = exact(value, error)
+        both = {"stored": row["value_text"], "now": now_text}
+        allowed = tolerance or tolerances.get(claim_id, "")
         if error or hash_of(str(row["query"])) != row["query_hash"]:
             why = error or "the stored query does not have the stored hash"
-            report.broken.append({"claim_id": row["claim_id"], "error": why})
-        elif now_text != row["value_text"]:
-            both = {"stored": row["value_text"], "now": now_text}
-            report.differs.append({"claim_id": row["claim_id"], **both})
+            report.broken.append({"claim_id": claim_id, "error": why})
+        elif now_text == row["value_text"]:
+            pass
+        elif is_within(row["value_text"], now_text, allowed):
+            report.within_tolerance.append({"claim_id": claim_id, **both, "tolerance": allowed})
         else:
-            reproduced += 1
+            report.differs.append({"claim_id": claim_id, **both})
         reason = _why_stale(row, horizons)
         if reason:
-            report.stale.append({"claim_id": row["claim_id"], "reason": reason})
-    return VerifyReport(
-        edition_id, len(stored), reproduced, report.differs, report.broken, report.stale
+            report.stale.append({"claim_id": claim_id, "reason": reason})
+    reproduced = len(stored) - len(report.differs) - len(report.broken)
+    return replace(report, reproduced=reproduced)
+
+
+def is_within(stored: str | None, now: str | None, tolerance: str) -> bool:
+    """True when two numbers differ by no more than `2 %` of the stored one, or than an amount."""
+    if not tolerance or stored is None or now is None:
+        return False
+    try:
+        was, found = Decimal(stored), Decimal(now)
+        amount = Decimal(tolerance.removesuffix("%").strip())
+    except InvalidOperation:
+        return False
+    allowed = abs(was) * amount / 100 if tolerance.endswith("%") else amount
+    return abs(found - was) <= allowed
+
+
+def _tolerances(warehouse: Warehouse) -> dict[str, str]:
+    """Tolerances that claims of the graph state, by claim id; none without the graph's model."""
+    where = "table_schema = 'reporting' and table_name = 'rpt_graph_status'"
+    columns = warehouse.rows(f"select column_name from information_schema.columns where {where}")
+    if not {"node_id", "tolerance"} <= {str(row["column_name"]) for row in columns}:
+        return {}
+    rows = warehouse.rows(
+        "select coalesce(claim_query, node_id) as claim_id, min(tolerance) as tolerance\n"
+        "from reporting.rpt_graph_status where tolerance is not null group by 1"
     )
+    return {str(row["claim_id"]): str(row["tolerance"]) for row in rows}
 
 
 def _horizons(warehouse: Warehouse) -> dict[str, str]:

@@ -167,12 +167,21 @@ def _replay(stages: Stages, world: World, folder: Path, watcher: Watcher) -> Non
         with stages.stage("start sources"):
             platform = SimulatedPlatform(folder, stages.settings.home / "sources")
             environment = {**platform.start().environment(), "PAYGO_HASH_KEY": _HASH_KEY}
+            environment["PAYGO_GRAPH_FOLDER"] = str(_write_graph(stages.settings, world))
         try:
             write_settings(stages.settings, environment)
             stages.settings = with_endpoints(stages.settings, environment)
             _extract_days(stages, wanted, warehouse, platform.advance, watcher)
         finally:
             platform.close()
+
+
+def _write_graph(settings: Settings, world: World) -> Path:
+    """Write the knowledge graph of the demo's scenario beside the other sources."""
+    from orchestration.simulation.graph import write_graph
+
+    folder = (settings.home / "sources" / "graph").resolve()
+    return write_graph(folder, world.identity["seed"], world.identity["scenario"])
 
 
 def outstanding(warehouse: Warehouse, moments: Sequence[datetime]) -> Wanted:

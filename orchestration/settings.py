@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     jira_lookback_minutes: int = 30
     jira_consistency_margin_minutes: int = 10
 
+    graph_folder: Path | None = Field(
+        default=None, description="Folder of the knowledge graph's files; default: the authored."
+    )
+
     alert_urls: str = Field(default="", description="apprise URLs, separated by spaces.")
 
     @classmethod

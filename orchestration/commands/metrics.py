@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from orchestration.commands.common import AsJson, emit, load_settings, published
@@ -26,21 +28,36 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(as_json: AsJson = False) -> None:
+def verify(
+    as_of: Annotated[
+        str | None, typer.Option(help="Compare with the state as it was known at this moment.")
+    ] = None,
+    tolerance: Annotated[
+        str | None, typer.Option(help="Allow this difference everywhere: `2 %` or `0.5`.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Execute every claim's query again and compare."""
+    from contextlib import nullcontext
     from dataclasses import asdict
 
-    from dashboards.build import verify as verify_claims
+    from dashboards.verification import verify as verify_claims
+    from orchestration.time_travel import warehouse_as_of
 
-    with published(load_settings()) as warehouse:
-        report = verify_claims(warehouse)
-    document = asdict(report)
+    settings = load_settings()
+    with (
+        published(settings) as warehouse,
+        warehouse_as_of(settings, as_of) if as_of else nullcontext() as then,
+    ):
+        report = verify_claims(warehouse, tolerance=tolerance, at=then)
+    document = asdict(report) | ({"as_of": as_of} if as_of else {})
     wrong = bool(document["differs"] or document["broken"])
     if as_json:
         emit(document)
     else:
         typer.echo(
-            f"{document['reproduced']} of {document['claims']} claims reproduced, "
+            f"{document['reproduced']} of {document['claims']} claims reproduced "
+            f"({len(document['within_tolerance'])} within their tolerance), "
             f"{len(document['stale'])} on stale evidence"
         )
         for kind in ("differs", "broken"):

@@ -13,9 +13,12 @@ from orchestration.warehouse.raw import contract_fingerprint
 
 def extract_knowledge(run: Extraction) -> list[StreamOutcome]:
     """Compile the authored graph and land nodes and edges whole."""
-    from orchestration.knowledge.compile import compile_graph
+    from orchestration.knowledge.compile import GRAPH_FOLDER, compile_graph
 
-    graph = compile_graph()
+    try:
+        graph = compile_graph(run.settings.graph_folder or GRAPH_FOLDER)
+    except PaygoError as error:
+        return [failed(t, error) for t in run.tables]
     data = {"knowledge.nodes": graph.nodes, "knowledge.edges": graph.edges}
     return [_land_whole(run, t, data[t.stream]) for t in run.tables]
 

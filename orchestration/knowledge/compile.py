@@ -7,27 +7,35 @@ computed here: models compute it from metrics and edges.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import json
-import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 
 import networkx as nx
 import pyarrow as pa
 
 from orchestration.errors import PermanentFailure
-from orchestration.knowledge.reader import AuthoredFile, AuthoredNode, GraphError, Target, read_file
-from orchestration.knowledge.vocabulary import DOMAINS, FIELDS, KINDS, RELATIONS
+from orchestration.knowledge.checks import check_node, check_targets, did_you_mean, parsed_size
+from orchestration.knowledge.definitions import digest, evidence_hashes, metric_definitions
+from orchestration.knowledge.reader import AuthoredFile, AuthoredNode, GraphError, read_file
+from orchestration.knowledge.vocabulary import (
+    CERTIFICATE,
+    DOMAINS,
+    EVIDENCE,
+    FIELDS,
+    INVERSES,
+    LONGEST_CHAIN,
+    RELATIONS,
+)
 
 GRAPH_FOLDER = Path(__file__).parent / "graph"
 
-_ID = re.compile(r"^[a-z]+(\.[a-z0-9][a-z0-9_-]*)+$")
-# A number that stands alone; W12, p95 or 3DS are names that merely contain a digit.
-_NUMBER = re.compile(r"(?<![\w.-])\d[\d,.]*(?![\w-])")
 _ACYCLIC = ("grounds", "derives_from", "supersedes")
+_PLACE = [("file", pa.string()), ("line", pa.int64())]
 
 NODE_SCHEMA = pa.schema(
     [
@@ -38,11 +46,24 @@ NODE_SCHEMA = pa.schema(
         ("statement", pa.string()),
         ("metric_id", pa.string()),
         ("claim_query", pa.string()),
+        ("query", pa.string()),
+        ("unit", pa.string()),
+        ("tolerance", pa.string()),
         ("code_reference", pa.string()),
+        ("dimension", pa.string()),
+        ("direction", pa.string()),
+        ("size_basis", pa.string()),
+        ("size", pa.string()),
+        ("window_days", pa.int64()),
+        ("stated_on", pa.string()),
+        ("shipped_on", pa.string()),
+        ("certified_by", pa.string()),
+        ("certified_on", pa.string()),
+        ("certified_definition", pa.string()),
+        ("evidence_hash", pa.string()),
         ("is_simulated", pa.bool_()),
         ("definition_hash", pa.string()),
-        ("file", pa.string()),
-        ("line", pa.int64()),
+        *_PLACE,
     ]
 )
 EDGE_SCHEMA = pa.schema(
@@ -52,10 +73,22 @@ EDGE_SCHEMA = pa.schema(
         ("relation", pa.string()),
         ("to_node_id", pa.string()),
         ("is_simulated", pa.bool_()),
-        ("file", pa.string()),
-        ("line", pa.int64()),
+        *_PLACE,
     ]
 )
+_AS_WRITTEN = (
+    "statement",
+    "query",
+    "unit",
+    "tolerance",
+    "code_reference",
+    "dimension",
+    "direction",
+    "stated_on",
+    "shipped_on",
+    *CERTIFICATE,
+)
+"""Columns that hold a field of the same name."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +97,17 @@ class CompiledGraph:
 
     nodes: pa.Table
     edges: pa.Table
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One relation between two nodes and where it is written."""
+
+    start: str
+    relation: str
+    end: str
+    node: AuthoredNode
+    line: int
 
 
 class GraphInvalid(PermanentFailure):
@@ -81,51 +125,81 @@ class GraphInvalid(PermanentFailure):
 
 def lint(folder: Path = GRAPH_FOLDER) -> list[GraphError]:
     """Return every error of the graph in `folder`, ordered by file and line; empty when clean."""
-    return _read_and_check(folder)[1]
-
-
-def _read_and_check(folder: Path) -> tuple[list[AuthoredNode], list[GraphError]]:
-    files, errors = _read(folder)
-    nodes = [node for file in files for node in file.nodes]
-    errors += _check_files(files)
-    for node in nodes:
-        errors += _check_node(node)
-    errors += _check_duplicates(nodes)
-    known = {node.node_id: node for node in nodes if node.node_id}
-    for node in nodes:
-        errors += _check_targets(node, known)
-    errors += _check_cycles(nodes, known)
-    return nodes, sorted(set(errors))
+    return _read_and_check(folder)[2]
 
 
 def compile_graph(folder: Path = GRAPH_FOLDER) -> CompiledGraph:
-    """Compile `<folder>/<domain>.yml` into nodes and edges, sorted by id.
+    """Compile the graph files of `folder` into nodes and edges, sorted by id.
 
-    Raises GraphInvalid naming file and line of every error.
+    A folder whose files have not changed is compiled once a process. Raises GraphInvalid
+    naming file and line of every error.
     """
-    nodes, errors = _read_and_check(folder)
-    if errors:
-        raise GraphInvalid(folder, errors)
-    edges = [(node, target) for node in nodes for target in node.targets]
-    node_rows = sorted((_node_row(node) for node in nodes), key=lambda row: str(row["node_id"]))
-    edge_rows = sorted(
-        (_edge_row(node, target) for node, target in edges), key=lambda row: str(row["edge_id"])
-    )
-    return CompiledGraph(
-        nodes=pa.Table.from_pylist(node_rows, schema=NODE_SCHEMA),
-        edges=pa.Table.from_pylist(edge_rows, schema=EDGE_SCHEMA),
-    )
+    return _compile(folder, content_hash(folder))
 
 
-def _read(folder: Path) -> tuple[list[AuthoredFile], list[GraphError]]:
+def content_hash(folder: Path) -> str:
+    """Return a hash of the names and bytes of the graph files of `folder`."""
+    found = hashlib.sha256()
+    for path in graph_files(folder):
+        content = path.read_bytes()
+        found.update(f"{path.name}:{len(content)}:".encode() + content)
+    return found.hexdigest()
+
+
+def graph_files(folder: Path) -> list[Path]:
+    """Return `<domain>.yml` and `<domain>.<part>.yml` of `folder`; PermanentFailure without it."""
     if not folder.is_dir():
         raise PermanentFailure(
             f"The graph folder {folder} does not exist.",
             tried="read the authored knowledge graph",
             todo="Name the folder that holds <domain>.yml files.",
         )
+    return sorted(folder.glob("*.y*ml"))
+
+
+@lru_cache(maxsize=2)
+def _compile(folder: Path, _content: str) -> CompiledGraph:
+    nodes, edges, errors = _read_and_check(folder)
+    if errors:
+        raise GraphInvalid(folder, errors)
+    hashes = _hashes(nodes, edges)
+    node_rows = sorted((_node_row(node, *hashes) for node in nodes), key=itemgetter("node_id"))
+    edge_rows = sorted((_edge_row(edge) for edge in edges), key=itemgetter("edge_id"))
+    return CompiledGraph(
+        nodes=pa.Table.from_pylist(node_rows, schema=NODE_SCHEMA),
+        edges=pa.Table.from_pylist(edge_rows, schema=EDGE_SCHEMA),
+    )
+
+
+def _read_and_check(folder: Path) -> tuple[list[AuthoredNode], list[Edge], list[GraphError]]:
+    files, errors = _read(folder)
+    nodes = [node for file in files for node in file.nodes]
+    errors += _check_files(files)
+    for node in nodes:
+        errors += check_node(node)
+    errors += _check_duplicates(nodes)
+    known = {node.node_id: node for node in nodes if node.node_id}
+    for node in nodes:
+        errors += check_targets(node, known)
+    edges = [
+        edge for node in nodes for edge in _edges(node) if {edge.start, edge.end} <= known.keys()
+    ]
+    errors += _check_repeats(edges) + _check_circles(edges)
+    return nodes, edges, sorted(set(errors))
+
+
+def _edges(node: AuthoredNode) -> Iterable[Edge]:
+    for target in node.targets:
+        inverse = INVERSES.get(target.relation)
+        if inverse:
+            yield Edge(target.node_id, inverse, node.node_id, node, target.line)
+        elif target.relation in RELATIONS:
+            yield Edge(node.node_id, target.relation, target.node_id, node, target.line)
+
+
+def _read(folder: Path) -> tuple[list[AuthoredFile], list[GraphError]]:
     files, errors = [], []
-    for path in sorted(folder.glob("*.y*ml")):
+    for path in graph_files(folder):
         authored, found = read_file(path, path.name)
         files.append(authored)
         errors += found
@@ -139,42 +213,15 @@ def _read(folder: Path) -> tuple[list[AuthoredFile], list[GraphError]]:
 def _check_files(files: Iterable[AuthoredFile]) -> list[GraphError]:
     errors = []
     for file in files:
-        stem = Path(file.file).stem
+        stem = file.file.partition(".")[0]
         if not file.is_readable:
             continue
         if file.domain not in DOMAINS:
-            message = f"unknown domain {file.domain!r}{_did_you_mean(file.domain, DOMAINS)}"
+            message = f"unknown domain {file.domain!r}{did_you_mean(file.domain, DOMAINS)}"
             errors.append(GraphError(file.file, file.domain_line, message))
         elif file.domain != stem:
             message = f"domain {file.domain!r} belongs in {file.domain}.yml"
             errors.append(GraphError(file.file, file.domain_line, message))
-    return errors
-
-
-def _check_node(node: AuthoredNode) -> list[GraphError]:
-    def error(name: str, message: str) -> GraphError:
-        return GraphError(node.file, node.line_of(name), message)
-
-    errors = []
-    for name in ("id", "kind", "title"):
-        if not node.fields.get(name):
-            errors.append(error(name, f"node {node.node_id or '(no id)'} has no {name}"))
-    if node.kind and node.kind not in KINDS:
-        errors.append(error("kind", f"unknown kind {node.kind!r}{_did_you_mean(node.kind, KINDS)}"))
-    if node.node_id and not _ID.match(node.node_id):
-        errors.append(error("id", f"id {node.node_id!r} must look like kind.name in lower case"))
-    elif node.node_id and node.kind in KINDS and not node.node_id.startswith(f"{node.kind}."):
-        errors.append(error("id", f"id {node.node_id!r} must begin with its kind, {node.kind}."))
-    if node.kind == "metric" and not node.fields.get("metric"):
-        errors.append(error("kind", f"{node.node_id} must name the `metric` that it stands for"))
-    said = f"{node.fields.get('title', '')} {node.fields.get('statement', '')}"
-    if node.kind == "claim" and _NUMBER.search(said) and not node.fields.get("unit"):
-        number = _NUMBER.findall(said)[0]
-        errors.append(error("statement", f"{node.node_id} says {number} without a `unit`"))
-    if node.kind in {"claim", "hypothesis", "question"} and not node.fields.get("statement"):
-        errors.append(error("kind", f"{node.node_id} is a {node.kind} and needs a `statement`"))
-    if node.fields.get("is_simulated", "false") not in {"true", "false"}:
-        errors.append(error("is_simulated", "is_simulated must be true or false"))
     return errors
 
 
@@ -193,94 +240,130 @@ def _check_duplicates(nodes: Iterable[AuthoredNode]) -> list[GraphError]:
     return errors
 
 
-def _check_targets(node: AuthoredNode, known: dict[str, AuthoredNode]) -> list[GraphError]:
+def _check_repeats(edges: Iterable[Edge]) -> list[GraphError]:
+    """The same edge written at both of its ends; twice at one end is named with its target."""
     errors = []
-    seen: set[tuple[str, str]] = set()
-    for target in node.targets:
-        if target.relation not in RELATIONS:
-            hint = _did_you_mean(target.relation, RELATIONS.keys() | FIELDS)
-            message = f"unknown field or relation {target.relation!r}{hint}"
-        elif target.node_id not in known:
-            hint = _did_you_mean(target.node_id, known)
-            message = f"{target.relation} names an unknown node {target.node_id!r}{hint}"
-        elif target.node_id == node.node_id:
-            message = f"{node.node_id} cannot relate to itself ({target.relation})"
-        elif (target.relation, target.node_id) in seen:
-            message = f"{target.relation} {target.node_id} is given twice on {node.node_id}"
-        else:
-            seen.add((target.relation, target.node_id))
-            message = _forbidden_pair(node.kind, target.relation, known[target.node_id].kind)
-        if message:
-            errors.append(GraphError(node.file, target.line, message))
+    first: dict[tuple[str, str, str], Edge] = {}
+    for edge in edges:
+        other = first.setdefault((edge.start, edge.relation, edge.end), edge)
+        if other is not edge and other.node is not edge.node:
+            message = (
+                f"{edge.start} {edge.relation} {edge.end} is already written in "
+                f"{other.node.file}:{other.line}"
+            )
+            errors.append(GraphError(edge.node.file, edge.line, message))
     return errors
 
 
-def _forbidden_pair(start: str, relation: str, end: str) -> str:
-    """Say why the relation cannot join these kinds; empty when it can (or a kind is unknown)."""
-    starts, ends = RELATIONS[relation]
-    if start in KINDS and start not in starts:
-        return f"a {start} cannot be the subject of {relation!r} ({', '.join(sorted(starts))} can)"
-    if end in KINDS and end not in ends:
-        return f"{relation!r} cannot end at a {end} (it ends at {', '.join(sorted(ends))})"
-    return ""
-
-
-def _check_cycles(
-    nodes: Iterable[AuthoredNode], known: dict[str, AuthoredNode]
-) -> list[GraphError]:
+def _check_circles(edges: list[Edge]) -> list[GraphError]:
     """A chain of evidence that ends in itself proves nothing."""
-    errors = []
-    for relation in _ACYCLIC:
-        graph: nx.DiGraph[str] = nx.DiGraph()
-        lines: dict[tuple[str, str], tuple[str, int]] = {}
-        for node in nodes:
-            for target in node.targets:
-                if target.relation == relation and target.node_id in known:
-                    graph.add_edge(node.node_id, target.node_id)
-                    lines[node.node_id, target.node_id] = (node.file, target.line)
-        for members in sorted(map(sorted, nx.strongly_connected_components(graph))):
-            if len(members) > 1:
-                inside = min(lines[edge] for edge in lines if set(edge) <= set(members))
-                message = f"{relation} runs in a circle: {', '.join(members)}"
-                errors.append(GraphError(*inside, message))
+    edges = [edge for edge in edges if edge.start != edge.end]
+    errors = [error for relation in _ACYCLIC for error in _circles((relation,), edges)]
+    if not errors:  # together they would only say the same again
+        errors = _circles(EVIDENCE, edges)
+    if not errors:
+        errors = _too_long([edge for edge in edges if edge.relation == "grounds"])
     return errors
 
 
-def _node_row(node: AuthoredNode) -> dict[str, object]:
-    defined = {name: node.fields.get(name) for name in sorted(FIELDS)} | {"domain": node.domain}
+def _circles(relations: tuple[str, ...], edges: list[Edge]) -> list[GraphError]:
+    edges = [edge for edge in edges if edge.relation in relations]
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_edges_from(_evidence_pair(edge) for edge in edges)
+    errors = []
+    for members in nx.strongly_connected_components(graph):
+        if len(members) > 1:
+            inside = [e for e in edges if e.start in members and e.end in members]
+            file, line = min((e.node.file, e.line) for e in inside)
+            circle = ", ".join(sorted(members))
+            message = f"{' and '.join(relations)} runs in a circle: {circle}"
+            errors.append(GraphError(file, line, message))
+    return errors
+
+
+def _too_long(edges: list[Edge]) -> list[GraphError]:
+    after: dict[str, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        after[edge.start].append(edge)
+    steps: dict[str, int] = defaultdict(int)
+    for node in _order([(e.start, e.end) for e in edges]):
+        for edge in after[node]:
+            steps[edge.end] = max(steps[edge.end], steps[node] + 1)
+            if steps[edge.end] > LONGEST_CHAIN:
+                message = f"the chain of grounds to {edge.end} is longer than {LONGEST_CHAIN} steps"
+                return [GraphError(edge.node.file, edge.line, message)]
+    return []
+
+
+def _evidence_pair(edge: Edge) -> tuple[str, str]:
+    """Return (what is rested on, what rests): `derives_from` reads the other way round."""
+    is_reversed = edge.relation == "derives_from"
+    return (edge.end, edge.start) if is_reversed else (edge.start, edge.end)
+
+
+def _order(pairs: list[tuple[str, str]]) -> list[str]:
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_edges_from(pairs)
+    return list(nx.topological_sort(graph))
+
+
+def _hashes(
+    nodes: list[AuthoredNode], edges: list[Edge]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return each node's own hash and the hash of all that it rests on."""
+    own = {node.node_id: digest(_defined(node)) for node in nodes}
+    pairs = [_evidence_pair(edge) for edge in edges if edge.relation in EVIDENCE]
+    upstream: dict[str, list[str]] = defaultdict(list)
+    for below, above in pairs:
+        upstream[above].append(below)
+    metrics = metric_definitions()
+    meant = {
+        node.node_id: own[node.node_id] + metrics.get(node.fields.get("metric", ""), "")
+        for node in nodes
+    }
+    ordered = _order(pairs)
+    rest = [name for name in own if name not in set(ordered)]
+    return own, evidence_hashes(meant, upstream, [*ordered, *rest])
+
+
+def _defined(node: AuthoredNode) -> dict[str, str | None]:
+    """What the node says: every field but its certificate."""
+    names = sorted(FIELDS - set(CERTIFICATE))
+    return {name: node.fields.get(name) for name in names} | {"domain": node.domain}
+
+
+def _node_row(
+    node: AuthoredNode, own: Mapping[str, str], evidence: Mapping[str, str]
+) -> dict[str, object]:
+    size = node.fields.get("size")
+    basis, amount = parsed_size(size) if size else (None, None)
+    days = node.fields.get("window_days")
     return {
         "node_id": node.node_id,
         "kind": node.kind,
         "domain": node.domain,
         "title": node.fields["title"],
-        "statement": node.fields.get("statement"),
         "metric_id": node.fields.get("metric"),
         "claim_query": node.fields.get("claim"),
-        "code_reference": node.fields.get("code_reference"),
+        **{name: node.fields.get(name) for name in _AS_WRITTEN},
+        "size_basis": basis,
+        "size": amount,
+        "window_days": int(days) if days else None,
+        "evidence_hash": evidence[node.node_id],
         "is_simulated": node.fields.get("is_simulated") == "true",
-        "definition_hash": _digest(defined),
+        "definition_hash": own[node.node_id],
         "file": node.file,
         "line": node.line,
     }
 
 
-def _edge_row(node: AuthoredNode, target: Target) -> dict[str, object]:
+def _edge_row(edge: Edge) -> dict[str, object]:
     return {
-        "edge_id": f"{node.node_id}>{target.relation}>{target.node_id}",
-        "from_node_id": node.node_id,
-        "relation": target.relation,
-        "to_node_id": target.node_id,
-        "is_simulated": node.fields.get("is_simulated") == "true",
-        "file": node.file,
-        "line": target.line,
+        "edge_id": f"{edge.start}>{edge.relation}>{edge.end}",
+        "from_node_id": edge.start,
+        "relation": edge.relation,
+        "to_node_id": edge.end,
+        "is_simulated": edge.node.fields.get("is_simulated") == "true",
+        "file": edge.node.file,
+        "line": edge.line,
     }
-
-
-def _digest(value: object) -> str:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -69,6 +69,7 @@ class AuthoredFile:
 
     file: str
     is_readable: bool = False
+    is_simulated: bool = False
     domain: str = ""
     domain_line: int = 1
     nodes: list[AuthoredNode] = field(default_factory=list)
@@ -98,12 +99,15 @@ def read_file(path: Path, name: str) -> tuple[AuthoredFile, list[GraphError]]:
             authored.domain, authored.domain_line = _text(value, name, key, errors), line
         elif key == "nodes":
             authored.nodes = _read_nodes(value, authored, errors)
+        elif key == "is_simulated":
+            authored.is_simulated = _text(value, name, key, errors) == "true"
         else:
-            errors.append(
-                GraphError(name, line, f"unknown top-level key {key!r}; known: domain, nodes")
-            )
+            known = "domain, is_simulated, nodes"
+            errors.append(GraphError(name, line, f"unknown top-level key {key!r}; known: {known}"))
     for node in authored.nodes:
         node.domain = authored.domain
+        if authored.is_simulated:
+            node.fields.setdefault("is_simulated", "true")
     return authored, errors
 
 

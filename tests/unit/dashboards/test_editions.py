@@ -56,7 +56,7 @@ def test_verify_reproduces_the_stored_edition(
     old = {entry["claim_id"] for entry in found.stale}
     assert "metric.bad_debt_accounts.value" in old
     assert "metric.stuck_events.value" not in old
-    keys = {"edition_id", "claims", "reproduced", "differs", "broken", "stale"}
+    keys = {"edition_id", "claims", "reproduced", "differs", "broken", "stale", "within_tolerance"}
     assert set(found.as_json()) == keys
 
 
