@@ -32,9 +32,8 @@ class Graph:
         """Every chain of grounds edges from a measured metric to `node`, ends included."""
         if node in without:
             return
-        if self.kinds[node] == "metric":
-            if node in self.metrics:
-                yield (node,)
+        if self.kinds[node] == "metric" and node in self.metrics:
+            yield (node,)
         for start, relation, end in self.edges:
             if relation == "grounds" and end == node and not self.live_opponents(start):
                 for chain in self.chains(start, without):

@@ -15,7 +15,7 @@ from tests.conftest import DemoHome
 from tests.dbt.graph_models import GraphModels
 from tests.graph_reference import Graph
 
-AS_OF = datetime(2026, 3, 24)
+AS_OF = datetime.fromisoformat("2026-03-24")
 _LAYERED = ("grounds", "derives_from", "measures", "supports", "predicts")
 
 
