@@ -1,26 +1,30 @@
-"""Builds the State of the Union page: run the claims, store the edition, write one file.
+"""Builds the site: run the claims, name the edition, render and check every page, store, write.
 
-The page is written last and atomically, so that a reader never sees half of it and it
-never shows an edition that is not stored.
+Pages are checked before anything is stored and written last, each atomically, so that a
+reader never sees half of one and none shows an edition that is not stored.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from dashboards import sections
+from dashboards import edition_pages, sections, state
+from dashboards.claim import Dimensions
 from dashboards.claims import declare
-from dashboards.editions import Result, execute, store_edition
-from dashboards.evidence import read_evidence, reporting_tables
+from dashboards.editions import Edition, Result, execute, make_edition, store_edition
+from dashboards.evidence import EvidenceBook, read_evidence
 from dashboards.guard import require_provenance
+from dashboards.history import Kept, kept_editions
 from dashboards.names import FACTS, read_names
-from dashboards.render import environment, inline
+from dashboards.pages import Page, companion_pages, slug, workstreams
+from dashboards.render import Pen, inline
+from dashboards.snapshot import Snapshot
 from dashboards.verification import verify
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
@@ -35,145 +39,168 @@ _TOC = (
     ("drift", "Drift"),
     ("bad-debt", "Bad debt"),
     ("board", "Freshness"),
-    ("honesty", "Graph"),
+    ("honesty", "Knowledge"),
+    ("changes", "Changes"),
     ("closing", "Closing"),
-    ("sources", "Sources"),
 )
-_GROUPS = {
-    "metric": "Metrics",
-    "tickets": "Tickets",
-    "drift": "Drift detectors",
-    "bad_debt": "Bad debt",
-    "triple_store": "Bad-debt stores",
-    "graph": "Knowledge graph",
-    "claim": "Authored claims",
-    "freshness": "Freshness tally",
-    "level": "Levels",
-    "checks": "Checks",
-    "streams": "Streams",
-    "source": "Sources read",
-    "fact": "Platform facts",
-    "site": "This page",
-}
 _MODELS_LAG = timedelta(hours=1)
+_OURS = ("", "metrics", "workstreams", "digests")
+"""Folders in which a page that is no longer made is removed; kept editions stay."""
 
 
 @dataclass(frozen=True)
 class SiteReport:
-    """What was written where: path, edition and its number of claims."""
+    """What was written where: the first page, its edition, claims and number of pages."""
 
     path: Path
     edition_id: str
     claims: int
     is_new_edition: bool
     broken: tuple[str, ...] = ()
+    pages: int = 0
 
 
 def build_site(warehouse: Warehouse, settings: Settings, now: datetime) -> SiteReport:
-    """Build `<site_path>/index.html` from the reporting models, and store its edition.
+    """Build the site below `<site_path>` from the reporting models, and store its edition.
 
     `warehouse` must be open for writing, unless the edition is stored already. Raises
     PermanentFailure when a status model is missing or empty, a number has no provenance,
     or the folder cannot be written; nothing is half-written then.
     """
     evidence = read_evidence(warehouse)
-    names = read_names(warehouse, evidence)
-    results = execute(warehouse, declare(names), evidence)
-    by_id = {result.claim.claim_id: result for result in results}
-    book = sections.Book(
-        results=by_id,
+    with Snapshot(warehouse) as snapshot:
+        names = read_names(snapshot, evidence)
+        results = execute(snapshot, declare(names), evidence)
+        book = _book(snapshot, names, evidence, results)
+    edition = make_edition(warehouse, results, now)
+    texts = dict(_render(book, edition, kept_editions(warehouse, edition), now))
+    store_edition(warehouse, edition, now)
+    write_site(settings.site_path, texts)
+    return SiteReport(
+        path=settings.site_path / "index.html",
+        edition_id=edition.edition_id,
+        claims=len(results),
+        is_new_edition=edition.is_new,
+        broken=tuple(sorted(r.claim.claim_id for r in results if r.error)),
+        pages=len(texts),
+    )
+
+
+def _book(
+    snapshot: Snapshot, names: Dimensions, evidence: EvidenceBook, results: list[Result]
+) -> sections.Book:
+    def keyed(model: str, key: str) -> dict[str, dict[str, Any]]:
+        return {str(row[key]): row for row in snapshot.table(model, key)}
+
+    return sections.Book(
+        results={result.claim.claim_id: result for result in results},
         names=names,
         evidence=evidence,
-        categories=_rows(warehouse, "rpt_ticket_categories", "category"),
-        facts=_rows(warehouse, "rpt_platform_facts", "fact_id"),
+        categories=keyed("rpt_ticket_categories", "category"),
+        facts=keyed("rpt_platform_facts", "fact_id"),
+        nodes=snapshot.table("rpt_graph_status", "node_id"),
+        checks=keyed("rpt_checks", "check_id"),
+        incidents=[
+            row
+            for row in snapshot.table("rpt_incidents", "opened_at desc, incident_id")
+            if row["incident_id"] in names.incidents
+        ],
+        hypotheses=snapshot.table("rpt_hypotheses", "node_id"),
+        debts=snapshot.table("rpt_graph_debt", "debt_rank, node_id"),
+        contradictions=snapshot.table("rpt_graph_contradictions", "node_id, opposing_node_id"),
+        combinations=snapshot.table("rpt_triple_store", "combination"),
+        moment=_moment(evidence),
     )
-    context = _context(book, warehouse, now)
-    page = environment(by_id).get_template("index.html.j2")
-    # Checked before anything is stored; the edition's own name is the only thing left to add.
-    require_provenance(page.render(**context, edition_id="pending"))
-    edition_id, is_new = store_edition(warehouse, results, now)
-    path = write_atomically(
-        settings.site_path / "index.html", page.render(**context, edition_id=edition_id)
-    )
-    broken = tuple(sorted(r.claim.claim_id for r in results if r.error))
-    return SiteReport(path, edition_id, len(results), is_new, broken)
 
 
-def _context(book: sections.Book, warehouse: Warehouse, now: datetime) -> dict[str, Any]:
-    return {
+def _moment(evidence: EvidenceBook) -> datetime | None:
+    """The models' own "now": what their ages count from."""
+    moments = [
+        row["as_of"] + timedelta(hours=float(row["age_hours"]))
+        for row in evidence.metrics.values()
+        if row["as_of"] is not None and row["age_hours"] is not None
+    ]
+    return max(moments, default=None)
+
+
+def _render(
+    book: sections.Book, edition: Edition, kept: list[Kept], now: datetime
+) -> Iterator[tuple[str, str]]:
+    """Yield (path below the site, checked HTML) of every page."""
+    changes = edition_pages.changes(book, kept)
+    pen = Pen({**book.results, **changes.earlier, **edition_pages.edition_results(kept)})
+    look = {
         "css": inline("theme.css"),
         "script": inline("templates/page.js"),
+        "edition_id": edition.edition_id,
+        "stale": bool(book.number("freshness.stale")),
+        "workstream_pages": _workstream_links(book),
+    }
+    first = Page("index.html", "index.html.j2", "State of the Union", _context(book, changes, now))
+    others = (*companion_pages(book), *edition_pages.pages(book, kept))
+    for page in (*others, first):
+        html = pen.render(page.template, page.root, {**look, **page.context, "page": page})
+        require_provenance(html, page.path)
+        yield page.path, html
+
+
+def _workstream_links(book: sections.Book) -> dict[str, str]:
+    return {name: slug(name) for name in workstreams(book)}
+
+
+def _context(book: sections.Book, changes: edition_pages.Changes, now: datetime) -> dict[str, Any]:
+    return {
         "toc": _TOC,
-        "banner": sections.banner(book),
+        "state": state.first_screen(book),
         "models_lag": _models_lag(book, now),
         "headlines": sections.headlines(book),
-        "facts": _facts(book),
+        "facts": [
+            {**book.facts[fact], "title": title}
+            for fact, title in FACTS.items()
+            if fact in book.names.facts
+        ],
         "tickets": sections.tickets(book),
         "drift": sections.drift(book),
         "bad_debt": sections.bad_debt(book),
-        "combinations": _combinations(warehouse, book),
-        "metrics": list(book.evidence.metrics.values()),
+        "combinations": sections.combinations(book),
+        "board": sections.board(book),
         "honesty": sections.honesty(book),
+        "knowledge": sections.knowledge(book),
+        "changes": changes,
         "has_unknown": bool(book.number("freshness.unknown")),
         "closing": sections.closing(book),
-        "appendix": _appendix(book),
     }
-
-
-def _rows(warehouse: Warehouse, table: str, key: str) -> dict[str, dict[str, Any]]:
-    if table not in reporting_tables(warehouse):
-        return {}
-    rows = warehouse.rows(f"select * from reporting.{table} order by {key}")
-    return {str(row[key]): row for row in rows}
-
-
-def _combinations(warehouse: Warehouse, book: sections.Book) -> list[dict[str, Any]]:
-    if not book.names.combinations:
-        return []
-    rows = _rows(warehouse, "rpt_triple_store", "combination")
-    return [
-        {
-            "combination": c,
-            "is_consistent": row["is_consistent"],
-            # What is not three marks (lifting) is a transition and stands apart.
-            "bits": [b == "1" for b in c] if set(c) <= {"0", "1"} else [],
-        }
-        for c, row in rows.items()
-    ]
-
-
-def _facts(book: sections.Book) -> list[dict[str, Any]]:
-    known = [fact for fact in FACTS if fact in book.names.facts]
-    return [{**book.facts[fact], "title": FACTS[fact]} for fact in known]
 
 
 def _models_lag(book: sections.Book, now: datetime) -> bool:
     """True when the models' own "now" lies clearly before this page's."""
     naive_now = now.astimezone(UTC).replace(tzinfo=None)
-    moments = [
-        row["as_of"] + timedelta(hours=float(row["age_hours"]))
-        for row in book.evidence.metrics.values()
-        if row["as_of"] is not None and row["age_hours"] is not None
-    ]
-    return bool(moments) and naive_now - max(moments) > _MODELS_LAG
+    return book.moment is not None and naive_now - book.moment > _MODELS_LAG
 
 
-def _appendix(book: sections.Book) -> list[tuple[str, list[Result]]]:
-    def group(result: Result) -> str:
-        return _GROUPS[result.claim.claim_id.partition(".")[0]]
-
-    order = list(_GROUPS.values())
-    results = sorted(book.results.values(), key=lambda r: (order.index(group(r)), r.claim.claim_id))
-    return [(name, list(members)) for name, members in groupby(results, key=group)]
+def write_site(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write every page, the first one last, and remove pages that are no longer made."""
+    for path, text in texts.items():
+        write_atomically(folder / path, text)
+    for part in _OURS:
+        for page in (folder / part).glob("*.html"):
+            if page.relative_to(folder).as_posix() not in texts:
+                page.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> Path:
-    """Write `text` beside `path` and rename it into place; PermanentFailure says why not."""
+    """Write `text` beside `path` and rename it into place; PermanentFailure says why not.
+
+    A file that holds the same bytes is left as it is.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    data = text.encode()
     try:
+        if path.is_file() and path.read_bytes() == data:
+            return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
+        with beside.open("wb") as out:
+            out.write(data)
             out.flush()
             os.fsync(out.fileno())
         beside.replace(path)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Format = Literal["integer", "number", "percent", "age", "hours", "date", "moment", "text", "series"]
+Format = Literal[
+    "integer", "number", "percent", "age", "hours", "date", "moment", "text", "series", "minor"
+]
 
 
 @dataclass(frozen=True)
@@ -30,20 +32,41 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """A text with a digit in it that is no name: it is shown as a claim."""
+
+    sentence: str
+    sql: str
+    owner: str
+    is_agreed: bool = False
+
+
+@dataclass(frozen=True)
 class Dimensions:
     """Names found in the reporting models, in the order in which the page shows them.
 
-    `metrics`: id → (owner, unit); `facts`: id → unit; `sources`: those that failed or are old;
+    `metrics`: id → (owner, unit); `facts` and `glossary`: id → (unit, streams); `sources`:
+    those that failed or are old; `checks`: (check id, metric id); `stakes`: (detector,
+    currency); `debts` and `judged`: node ids; `wordings`: claim id → text that holds a digit;
     `authored`: claims of the graph as (node id, statement, query, unit, metric it rests on).
     """
 
     metrics: dict[str, tuple[str, str]] = field(default_factory=dict)
     categories: tuple[str, ...] = ()
+    weeks: tuple[str, ...] = ()
     detector_kinds: tuple[tuple[str, str], ...] = ()
+    stakes: tuple[tuple[str, str], ...] = ()
     combinations: tuple[str, ...] = ()
     graph_cells: tuple[tuple[str, str], ...] = ()
     sources: tuple[str, ...] = ()
-    facts: dict[str, str] = field(default_factory=dict)
+    streams: tuple[str, ...] = ()
+    facts: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    glossary: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    checks: tuple[tuple[str, str], ...] = ()
+    incidents: tuple[str, ...] = ()
+    debts: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
+    wordings: dict[str, Wording] = field(default_factory=dict)
     has_bad_debt: bool = False
     authored: tuple[tuple[str, str, str, str, str], ...] = ()
 

@@ -83,9 +83,10 @@ def _category(category: str, table: str) -> Iterator[Claim]:
     yield _ticket(
         f"tickets.{category}.weekly",
         f"Tickets a week, category {category}",
-        "select string_agg(iso_week || '=' || cast(tickets as varchar), ',' order by iso_week)\n"
+        "select string_agg(iso_week || '=' || cast(tickets as string) || '/' || "
+        "cast(engineering_blocked as string), ',' order by iso_week)\n"
         f"from reporting.rpt_tickets_weekly\n{where}",
-        "tickets, by ISO week",
+        "tickets/those that need an engineer, by ISO week",
         "series",
     )
 
@@ -99,10 +100,10 @@ def drift_claims(detector_kinds: Iterable[tuple[str, str]]) -> Iterator[Claim]:
             detector,
             f"Open, new and resolved discrepancies a day, {detector}",
             "select string_agg(d || '=' || o || '/' || n || '/' || r, ',' order by d)\nfrom (\n"
-            "  select\n    cast(observation_date as varchar) as d,\n"
-            "    cast(sum(open_count) as varchar) as o,\n"
-            "    cast(sum(new_count) as varchar) as n,\n"
-            "    cast(sum(resolved_count) as varchar) as r\n"
+            "  select\n    cast(observation_date as string) as d,\n"
+            "    cast(sum(open_count) as string) as o,\n"
+            "    cast(sum(new_count) as string) as n,\n"
+            "    cast(sum(resolved_count) as string) as r\n"
             f"  from reporting.rpt_drift_daily\n  {where}\n  group by observation_date\n) as daily",
             "open/new/resolved discrepancies, by UTC day",
             "series",
@@ -157,11 +158,11 @@ def bad_debt_claims() -> Iterator[Claim]:
         return Claim(f"bad_debt.{name}", sentence, sql, unit, kind, owner, metric_id=metric)
 
     table = "from reporting.rpt_bad_debt"
-    day = "cast(observation_date as varchar)"
+    day = "cast(observation_date as string)"
     yield claim(
         "stock_daily",
         "Flagged accounts at the end of each day",
-        f"select string_agg({day} || '=' || cast(stock as varchar), ',' "
+        f"select string_agg({day} || '=' || cast(stock as string), ',' "
         f"order by observation_date)\n{table}\nwhere stock is not null",
         "accounts, by UTC day",
         "series",
@@ -170,8 +171,8 @@ def bad_debt_claims() -> Iterator[Claim]:
     yield claim(
         "flow_daily",
         "Accounts that entered and left bad debt each day",
-        f"select string_agg({day} || '=' || cast(entries as varchar) || '/' || "
-        "cast(exits as varchar), ',' order by observation_date)\n"
+        f"select string_agg({day} || '=' || cast(entries as string) || '/' || "
+        "cast(exits as string), ',' order by observation_date)\n"
         f"{table}\nwhere entries is not null and exits is not null",
         "entries/exits in accounts, by UTC day",
         "series",

@@ -19,6 +19,17 @@ from dashboards.claim_families import (
     graph_claims,
     ticket_claims,
 )
+from dashboards.claim_pages import (
+    check_claims,
+    debt_claims,
+    digest_claims,
+    figure_of_a_name,
+    incident_claims,
+    judged_claims,
+    stake_claims,
+    stream_claims,
+    wording_claim,
+)
 
 __all__ = ["HEADLINES", "Claim", "Dimensions", "declare"]
 
@@ -32,6 +43,8 @@ HEADLINES: dict[str, str] = {
 }
 """Metrics with a card, and the noun behind the big number."""
 
+_AGREED = frozenset({"warning", "critical", "target", "agreed_on", "window"})
+
 
 def declare(names: Dimensions) -> list[Claim]:
     """Return every claim of the page for these names; claim ids are unique."""
@@ -41,10 +54,21 @@ def declare(names: Dimensions) -> list[Claim]:
     claims += _freshness()
     for source in names.sources:
         claims += _source(source)
-    claims += [_fact(fact, unit) for fact, unit in names.facts.items()]
+    for stream in names.streams:
+        claims += stream_claims(stream)
+    for family, model in (("fact", "rpt_platform_facts"), ("glossary", "rpt_glossary_facts")):
+        found = names.facts if family == "fact" else names.glossary
+        claims += [figure_of_a_name(family, model, n, *said) for n, said in found.items()]
     if names.categories:
         claims += ticket_claims(names.categories)
+        claims += digest_claims(names.weeks)
     claims += drift_claims(names.detector_kinds)
+    claims += stake_claims(names.stakes)
+    claims += check_claims(names.checks, names.metrics)
+    claims += incident_claims(names.incidents)
+    claims += debt_claims(names.debts)
+    claims += judged_claims(names.judged)
+    claims += [wording_claim(name, wording) for name, wording in names.wordings.items()]
     if names.has_bad_debt:
         claims += bad_debt_claims()
     claims += [combination_claim(combination) for combination in names.combinations]
@@ -64,16 +88,13 @@ def _refuse_duplicates(claims: Iterable[Claim]) -> None:
 
 
 def _metric(metric_id: str, owner: str, unit: str) -> Iterator[Claim]:
-    """The board shows a value and its age; only a headline card says where the metric went."""
+    """What a metric says, where it went, how old that is, and its levels."""
     columns: tuple[tuple[str, str, str, str, Format], ...] = (
         ("value", "Value on the last complete day", "value", unit, "number"),
+        ("first_mean", "Mean of the first seven days", "first_mean_7d", unit, "number"),
+        ("trend_mean", "Mean of the last seven days", "trend_mean_7d", unit, "number"),
+        ("change", "Change since the first week", "change_ratio * 100", "percent", "percent"),
     )
-    if metric_id in HEADLINES:
-        columns += (
-            ("first_mean", "Mean of the first seven days", "first_mean_7d", unit, "number"),
-            ("trend_mean", "Mean of the last seven days", "trend_mean_7d", unit, "number"),
-            ("change", "Change since the first week", "change_ratio * 100", "percent", "percent"),
-        )
     for name, sentence, column, said_unit, kind in columns:
         yield Claim(
             claim_id=f"metric.{metric_id}.{name}",
@@ -85,8 +106,7 @@ def _metric(metric_id: str, owner: str, unit: str) -> Iterator[Claim]:
             metric_id=metric_id,
         )
     yield from _metric_ages(metric_id, owner, unit)
-    if metric_id in HEADLINES:
-        yield _metric_series(metric_id, owner, unit)
+    yield _metric_series(metric_id, owner, unit)
 
 
 def _metric_series(metric_id: str, owner: str, unit: str) -> Claim:
@@ -94,7 +114,7 @@ def _metric_series(metric_id: str, owner: str, unit: str) -> Claim:
         claim_id=f"metric.{metric_id}.series",
         sentence=f"Daily values of {metric_id}",
         sql=(
-            "select string_agg(cast(observation_date as varchar) || '=' || cast(value as varchar),"
+            "select string_agg(cast(observation_date as string) || '=' || cast(value as string),"
             " ',' order by observation_date)\n"
             f"from reporting.rpt_metric_series\nwhere metric_id = {quoted(metric_id)}"
         ),
@@ -111,15 +131,14 @@ def _metric_ages(metric_id: str, owner: str, unit: str) -> Iterator[Claim]:
         ("as_of", "Completeness horizon of the oldest stream", "as_of", "UTC time", "moment"),
         ("age", "Age of the evidence", "age_hours", "hours", "hours"),
         ("stale_by", "How stale the evidence is", "stale_by_hours", "hours", "age"),
+        ("value_date", "Day of the value", "value_date", "UTC day", "date"),
+        ("first_date", "First day measured", "first_date", "UTC day", "date"),
+        ("warning", "Warning level", "warning", unit, "number"),
+        ("critical", "Critical level", "critical", unit, "number"),
+        ("target", "Target", "target", unit, "number"),
+        ("agreed_on", "Day on which the levels were agreed", "threshold_date", "UTC day", "date"),
+        ("window", "Freshness window", "freshness_window_hours", "hours", "hours"),
     )
-    if metric_id in HEADLINES:
-        columns += (
-            ("value_date", "Day of the value", "value_date", "UTC day", "date"),
-            ("first_date", "First day measured", "first_date", "UTC day", "date"),
-            ("warning", "Warning level", "warning", unit, "number"),
-            ("critical", "Critical level", "critical", unit, "number"),
-            ("target", "Target", "target", unit, "number"),
-        )
     for name, sentence, column, said_unit, kind in columns:
         yield Claim(
             claim_id=f"metric.{metric_id}.{name}",
@@ -128,7 +147,7 @@ def _metric_ages(metric_id: str, owner: str, unit: str) -> Iterator[Claim]:
             unit=said_unit,
             format=kind,
             owner=owner,
-            is_agreed=name in {"warning", "critical", "target"},
+            is_agreed=name in _AGREED,
         )
 
 
@@ -158,6 +177,14 @@ def _freshness() -> list[Claim]:
         _count("freshness.unknown", "Unknown age", status, "freshness = 'unknown'", "metrics"),
         _count("level.critical", "Critical metrics", status, "level = 'critical'", "metrics"),
         _count("level.warning", "Metrics at warning", status, "level = 'warning'", "metrics"),
+        _count("level.ok", "Metrics within their levels", status, "level = 'ok'", "metrics"),
+        _count(
+            "level.none",
+            "Metrics without a level or a value",
+            status,
+            "coalesce(level, '') not in ('critical', 'warning', 'ok')",
+            "metrics",
+        ),
         _count("checks.failed", "Failed checks", status, "check_verdict = 'failed'", "metrics"),
         _count("checks.broken", "Broken checks", status, "check_verdict = 'broken'", "metrics"),
         _count(
@@ -191,14 +218,3 @@ def _source(source: str) -> Iterator[Claim]:
             format=kind,
             owner=PLATFORM_OWNER,
         )
-
-
-def _fact(fact: str, unit: str) -> Claim:
-    return Claim(
-        claim_id=f"fact.{fact}",
-        sentence=f"Platform fact {fact}",
-        sql=f"select value\nfrom reporting.rpt_platform_facts\nwhere fact_id = {quoted(fact)}",
-        unit=unit,
-        format="number",
-        owner=PLATFORM_OWNER,
-    )

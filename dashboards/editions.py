@@ -16,7 +16,7 @@ from typing import Any
 from dashboards.claim import Claim
 from dashboards.evidence import Evidence, EvidenceBook
 from dashboards.format import number_of, readable
-from dashboards.verification import exact, hash_of, latest_edition, run_query
+from dashboards.verification import Queries, exact, hash_of, latest_edition, run_query
 from orchestration.warehouse.base import Warehouse
 
 
@@ -43,36 +43,57 @@ class Result:
         return hash_of(self.claim.sql)
 
 
-def execute(warehouse: Warehouse, claims: Iterable[Claim], book: EvidenceBook) -> list[Result]:
+@dataclass(frozen=True)
+class Edition:
+    """All results of one build under the name of their content; `rows` as `ops.claims` has them."""
+
+    edition_id: str
+    content_hash: str
+    as_of: datetime
+    rows: list[dict[str, Any]]
+    is_new: bool
+
+
+def execute(source: Queries, claims: Iterable[Claim], book: EvidenceBook) -> list[Result]:
     """Run every claim's query; one that fails or yields no single value is broken, with why."""
     results = []
     for claim in claims:
-        value, error = run_query(warehouse, claim.sql)
+        value, error = run_query(source, claim.sql)
         text, error = exact(value, error)
         results.append(Result(claim, None if error else value, text, book.of(claim), error))
     return results
 
 
-def store_edition(warehouse: Warehouse, results: list[Result], now: datetime) -> tuple[str, bool]:
-    """Store the results unless they are the latest edition already; returns (id, is new)."""
+def make_edition(warehouse: Warehouse, results: list[Result], now: datetime) -> Edition:
+    """Name the results by their content. Nothing is stored; `is_new` says whether it would be."""
     rows = [_claim_row(result) for result in results]
     content = hashlib.sha256(json.dumps(rows, default=str, sort_keys=True).encode()).hexdigest()
-    edition_id = content[:16]
-    if latest_edition(warehouse) == edition_id:
-        return edition_id, False
-    # Claims first: an edition exists for readers only once its own row does.
-    stored = [{"edition_id": edition_id, **row} for row in rows]
-    warehouse.replace_ops("claims", stored, ("edition_id", "claim_id"))
     horizons = [result.evidence.as_of for result in results if result.evidence.as_of]
     naive_now = now.astimezone(UTC).replace(tzinfo=None)
-    edition = {
-        "edition_id": edition_id,
-        "as_of": max(horizons, default=naive_now),
-        "content_hash": content,
+    return Edition(
+        edition_id=content[:16],
+        content_hash=content,
+        as_of=max(horizons, default=naive_now),
+        rows=rows,
+        is_new=latest_edition(warehouse) != content[:16],
+    )
+
+
+def store_edition(warehouse: Warehouse, edition: Edition, now: datetime) -> None:
+    """Store the edition unless it is the latest one already."""
+    if not edition.is_new:
+        return
+    # Claims first: an edition exists for readers only once its own row does.
+    stored = [{"edition_id": edition.edition_id, **row} for row in edition.rows]
+    warehouse.replace_ops("claims", stored, ("edition_id", "claim_id"))
+    naive_now = now.astimezone(UTC).replace(tzinfo=None)
+    row = {
+        "edition_id": edition.edition_id,
+        "as_of": edition.as_of,
+        "content_hash": edition.content_hash,
         "created_at": _after_the_last(warehouse, naive_now),
     }
-    warehouse.replace_ops("editions", [edition], ("edition_id",))
-    return edition_id, True
+    warehouse.replace_ops("editions", [row], ("edition_id",))
 
 
 def _after_the_last(warehouse: Warehouse, now: datetime) -> datetime:

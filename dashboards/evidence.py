@@ -17,7 +17,7 @@ from orchestration.errors import PermanentFailure
 from orchestration.warehouse.base import Warehouse
 
 ClaimStatus = Literal[
-    "measured", "stale", "agreed", "asserted", "never_measured", "unknown", "broken"
+    "measured", "stale", "agreed", "asserted", "never_measured", "unknown", "broken", "kept"
 ]
 
 FRESHNESS_WINDOW_HOURS = 26

@@ -53,6 +53,8 @@ def readable(value: object, kind: Format) -> str:
     number = number_of(value)
     if number is None:
         return str(value)
+    if kind == "minor":
+        return _grouped(number / 100, 2)
     if kind == "percent":
         whole = abs(number) >= 10 or number == number.to_integral_value()
         return f"{_grouped(abs(number), 0 if whole else 1)} %"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dashboards.editions import Result
-from dashboards.format import NO_VALUE, number_of, plural, readable
+from dashboards.format import NO_VALUE, number_of, plural, readable, series
+from dashboards.guard import NAMES
 
 _HERE = Path(__file__).parent
 _WITH_DIGIT = re.compile(r"(\S*\d\S*)")
@@ -29,16 +30,107 @@ _LINKS = {"direct": "direct fix", "side_effect": "side effect", "none": "no work
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _STATUS = {
     "measured": "measured, fresh",
-    "agreed": "agreed: a level that its owner set",
+    "agreed": "agreed: a level or text that its owner set",
     "asserted": "asserted: no query of a source stands behind it",
     "never_measured": "never measured",
     "unknown": "age unknown: a source was never read",
     "broken": "broken: the query could not run",
+    "kept": "kept: the figure of an earlier edition",
 }
 
 
-def environment(results: Mapping[str, Result]) -> Environment:
-    """Return the template environment; `n` and its siblings write figures of `results`."""
+class Pen:
+    """Writes figures of `results` into one page at a time and remembers which it wrote."""
+
+    def __init__(self, results: Mapping[str, Result]) -> None:
+        self.results = dict(results)
+        self.used: dict[str, None] = {}
+        self.root = ""
+        self.environment = _environment(self)
+
+    def render(self, template: str, root: str, context: Mapping[str, Any]) -> str:
+        """Return one page; `root` leads from its folder to the site's ("" or "../")."""
+        self.used, self.root = {}, root
+        return self.environment.get_template(template).render(**context, root=root)
+
+    def claim(self, claim_id: str) -> str:
+        """Note that a claim stands on the page, and return its id for `data-claim`."""
+        self.used[self.results[claim_id].claim.claim_id] = None
+        return claim_id
+
+    def n(self, claim_id: str) -> Markup:
+        """Write the figure of a claim."""
+        return self._figure(claim_id, self.results[claim_id].shown)
+
+    def at(self, claim_id: str, key: str, column: int = 0) -> Markup:
+        """Write one point of a series claim; a dash where the series has none."""
+        value = self._point(claim_id, key, column)
+        return self._figure(claim_id, "–" if value is None else readable(value, "number"))
+
+    def change(self, claim_id: str, key: str, before: str, column: int = 0) -> Markup:
+        """Write the difference of two points of a series claim, with its sign."""
+        now, then = self._point(claim_id, key, column), self._point(claim_id, before, column)
+        shown = "–"
+        if now is not None and then is not None:
+            sign = "+" if now > then else ""
+            shown = sign + readable(now - then, "number") if now != then else "±0"
+        return self._figure(claim_id, shown)
+
+    def _point(self, claim_id: str, key: str, column: int) -> Decimal | None:
+        text = self.results[claim_id].value_text
+        return next((values[column] for k, values in series(text) if k == key), None)
+
+    def week(self, claim_id: str) -> Markup:
+        """Write the week of `2026-W03` without its year."""
+        shown = self.results[claim_id].shown
+        return self._figure(claim_id, shown.partition("-")[2] or shown)
+
+    def text(self, claim_id: str, end: str = "") -> Markup:
+        """Write a text claim; one that holds a digit says that it is asserted."""
+        result = self.results[claim_id]
+        if not re.search(r"\d", result.shown):
+            return escape(result.shown + end)
+        self.claim(claim_id)
+        said = "asserted" if result.status == "asserted" else "source"
+        opener = Markup(
+            '<a class="opener" href="#source-{0}" data-open="{0}">{1}'
+            '<span class="vh">: source of this text</span></a>'
+        ).format(claim_id, said)
+        return Markup('<span data-claim="{}">{} {}</span>').format(
+            claim_id, result.shown + end, opener
+        )
+
+    def say(self, claim_id: str, text: object, end: str = "") -> Markup:
+        """Write a text of the data: as a claim when it was declared as a wording, else as names."""
+        return self.text(claim_id, end) if claim_id in self.results else label(f"{text}{end}")
+
+    def word(self, claim_id: str, one: str, many: str) -> str:
+        return plural(number_of(self.results[claim_id].value), one, many)
+
+    def said(self, claim_id: str) -> Markup:
+        """What happened, of an error that goes on to say what was tried and what to do."""
+        shown = self.results[claim_id].shown.partition(" Tried: ")[0]
+        return self._figure(claim_id, shown.removeprefix("PermanentFailure: "), long=True)
+
+    def long(self, claim_id: str) -> Markup:
+        """Write a message as a figure that may break over lines."""
+        return self._figure(claim_id, self.results[claim_id].shown, long=True)
+
+    def has(self, claim_id: str) -> bool:
+        """Say whether a claim exists and has a value."""
+        result = self.results.get(claim_id)
+        return result is not None and result.value is not None
+
+    def _figure(self, claim_id: str, shown: str, *, long: bool = False) -> Markup:
+        self.claim(claim_id)
+        return figure(claim_id, shown, self.results[claim_id], long=long)
+
+    def sources(self) -> list[Result]:
+        """Return what stands on the page so far, by claim id."""
+        return [self.results[claim_id] for claim_id in sorted(self.used)]
+
+
+def _environment(pen: Pen) -> Environment:
     env = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
@@ -46,7 +138,11 @@ def environment(results: Mapping[str, Result]) -> Environment:
         trim_blocks=False,
         lstrip_blocks=True,
     )
-    env.globals.update(_writers(results))
+    writers = ("n", "at", "change", "week", "text", "say", "word", "said", "long", "has", "claim")
+    env.globals.update({name: getattr(pen, name) for name in writers})
+    env.globals.update(
+        sources=pen.sources, status_words=status_words, short_week=pen.week, results=pen.results
+    )
     env.filters.update(
         label=label,
         named=lambda source: _NAMES.get(source, source),
@@ -58,38 +154,7 @@ def environment(results: Mapping[str, Result]) -> Environment:
     return env
 
 
-def _writers(results: Mapping[str, Result]) -> dict[str, Callable[..., Any]]:
-    def n(claim_id: str) -> Markup:
-        result = results[claim_id]
-        return figure(claim_id, result.shown, result)
-
-    def week(claim_id: str) -> Markup:
-        result = results[claim_id]
-        return figure(claim_id, result.shown.partition("-")[2] or result.shown, result)
-
-    def text(claim_id: str) -> Markup:
-        result = results[claim_id]
-        if not re.search(r"\d", result.shown):
-            return escape(result.shown)
-        opener = Markup(
-            '<a class="opener" href="#source-{0}" data-open="{0}">asserted'
-            '<span class="vh">: source of this text</span></a>'
-        ).format(claim_id)
-        return Markup('<span data-claim="{}">{} {}</span>').format(claim_id, result.shown, opener)
-
-    def word(claim_id: str, one: str, many: str) -> str:
-        return plural(number_of(results[claim_id].value), one, many)
-
-    def said(claim_id: str) -> Markup:
-        """What happened, of an error that goes on to say what was tried and what to do."""
-        result = results[claim_id]
-        return figure(claim_id, result.shown.partition(" Tried: ")[0], result)
-
-    writers: dict[str, Callable[..., Any]] = {"n": n, "week": week, "text": text, "word": word}
-    return {**writers, "said": said, "status_words": status_words}
-
-
-def figure(claim_id: str, shown: str, result: Result) -> Markup:
+def figure(claim_id: str, shown: str, result: Result, *, long: bool = False) -> Markup:
     """Write one figure as a link to its source; an old, asserted or missing one says so."""
     mark, kind = Markup(""), "n"
     if result.status == "stale":
@@ -102,13 +167,25 @@ def figure(claim_id: str, shown: str, result: Result) -> Markup:
     elif shown == NO_VALUE:
         kind = "n is-missing"
     elif result.status in {"unknown", "never_measured"}:
-        mark = Markup(
-            '<svg class="icon mark" aria-hidden="true"><use href="#icon-question"/></svg>'
-            '<span class="vh"> (age unknown)</span>'
-        )
+        mark = _QUESTION
+    elif result.status == "asserted":
+        kind = "n is-asserted"
+        mark = _QUOTE
+    if long:
+        kind += " is-long"
     return Markup('<a class="{0}" data-claim="{1}" href="#source-{1}">{2}{3}</a>').format(
         kind, claim_id, shown, mark
     )
+
+
+_QUESTION = Markup(
+    '<svg class="icon mark" aria-hidden="true"><use href="#icon-question"/></svg>'
+    '<span class="vh"> (age unknown)</span>'
+)
+_QUOTE = Markup(
+    '<svg class="icon mark" aria-hidden="true"><use href="#icon-quote"/></svg>'
+    '<span class="vh"> (asserted)</span>'
+)
 
 
 def status_words(result: Result) -> str:
@@ -125,14 +202,19 @@ def kind_word(kind: object) -> str:
 
 
 def label(text: object) -> Markup:
-    """Escape a name or definition and mark each word in it that merely contains a digit."""
+    """Escape a name or definition and mark each word in it that is a name with a digit.
+
+    A number in it stays unmarked, so that the guard refuses the page.
+    """
     parts = _WITH_DIGIT.split(str(text))
     return Markup("").join(
-        Markup('<span data-label="name">{}</span>').format(part) if i % 2 else escape(part)
+        Markup('<span data-label="name">{}</span>').format(part)
+        if i % 2 and NAMES.fullmatch(part)
+        else escape(part)
         for i, part in enumerate(parts)
     )
 
 
 def inline(name: str) -> Markup:
-    """Return one of this package's own text files, to stand inside the page."""
+    """Return one of this package's own text files, to stand inside a page."""
     return Markup((_HERE / name).read_text(encoding="utf-8"))

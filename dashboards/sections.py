@@ -6,8 +6,9 @@ some) are computed here from the executed claims.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +41,9 @@ KIND_SAID = {
     "signal": "Early signs watched beside the metrics.",
 }
 FLAT_PERCENT = Decimal("0.5")
+_LONGEST_GAP = 30
+_CLEARLY = Decimal("1.05")
+"""A flow that exceeds the other by less than this says nothing about the stock."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,19 @@ class Book:
     evidence: EvidenceBook
     categories: Mapping[str, Mapping[str, Any]]
     facts: Mapping[str, Mapping[str, Any]]
+    nodes: Sequence[Mapping[str, Any]] = ()
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    incidents: Sequence[Mapping[str, Any]] = ()
+    combinations: Sequence[Mapping[str, Any]] = ()
+    hypotheses: Sequence[Mapping[str, Any]] = ()
+    debts: Sequence[Mapping[str, Any]] = ()
+    contradictions: Sequence[Mapping[str, Any]] = ()
+    moment: datetime | None = None
+
+    @property
+    def today(self) -> date | None:
+        """The day that is not complete yet, as the models know it."""
+        return self.moment.date() if self.moment else None
 
     def number(self, claim_id: str) -> Decimal | None:
         """Return the claim's value as a number; None when it has none."""
@@ -69,10 +86,41 @@ def headlines(book: Book) -> list[dict[str, Any]]:
     for metric_id, noun in HEADLINES.items():
         row = book.evidence.metrics.get(metric_id)
         if row is not None:
-            chart = charts.sparkline(book.points(f"metric.{metric_id}.series"))
+            points = book.points(f"metric.{metric_id}.series")
+            chart = charts.sparkline(points, len(missing_days(book, points)))
             trend = trend_of(book, metric_id)
             cards.append({"row": row, "noun": noun, "chart": chart, "trend": trend})
     return cards
+
+
+def board(book: Book) -> list[dict[str, Any]]:
+    """One row a metric, what needs attention first."""
+    rows = []
+    for metric_id, row in book.evidence.metrics.items():
+        points = book.points(f"metric.{metric_id}.series")
+        missing = len(missing_days(book, points))
+        chart = charts.sparkline(points, missing, width=110, height=26)
+        rows.append({"row": row, "chart": chart, "trend": trend_of(book, metric_id)})
+    return sorted(rows, key=lambda r: (-gravity(r["row"]), r["row"]["title"]))
+
+
+def gravity(row: Mapping[str, Any]) -> int:
+    """How much a metric asks for attention: its level first, then a check that did not pass."""
+    level = {"critical": 6, "warning": 4}.get(row["level"], 0)
+    check = {"broken": 2, "failed": 1}.get(row["check_verdict"], 0)
+    return int(level + check)
+
+
+def missing_days(book: Book, points: Sequence[tuple[str, Any]]) -> list[str]:
+    """Return the complete days after the last observation that have no evidence."""
+    if not points or book.today is None:
+        return []
+    found: list[str] = []
+    day = date.fromisoformat(points[-1][0]) + timedelta(days=1)
+    while day < book.today and len(found) < _LONGEST_GAP:
+        found.append(day.isoformat())
+        day += timedelta(days=1)
+    return found
 
 
 def trend_of(book: Book, metric_id: str) -> dict[str, str]:
@@ -121,6 +169,7 @@ def drift(book: Book) -> list[dict[str, Any]]:
     for detector, (title, compares) in DETECTOR_TITLES.items():
         kinds = [kind for found, kind in book.names.detector_kinds if found == detector]
         points = book.points(f"drift.{detector}.daily")
+        stakes = [currency for found, currency in book.names.stakes if found == detector]
         row = book.evidence.metrics.get(DETECTOR_METRIC[detector])
         panels.append(
             {
@@ -128,6 +177,7 @@ def drift(book: Book) -> list[dict[str, Any]]:
                 "title": title,
                 "compares": compares,
                 "kinds": kinds,
+                "stakes": stakes,
                 "points": points,
                 "chart": charts.open_and_new(points),
                 "row": row,
@@ -145,7 +195,8 @@ def bad_debt(book: Book) -> dict[str, Any] | None:
     entries, exits = book.number("bad_debt.entries_total"), book.number("bad_debt.exits_total")
     verdict = "unknown"
     if entries is not None and exits is not None:
-        verdict = "more" if entries > exits else "fewer" if entries < exits else "as many"
+        more, fewer = entries > exits * _CLEARLY, exits > entries * _CLEARLY
+        verdict = "more" if more else "fewer" if fewer else "as many"
     return {
         "stock": stock,
         "flow": flow,
@@ -170,27 +221,6 @@ def honesty(book: Book) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["total"], row["kind"]))
 
 
-def banner(book: Book) -> dict[str, Any]:
-    """Which sources failed or are old, which checks are broken, which figures have none."""
-    failed: dict[str, list[str]] = {}
-    stale: dict[str, list[str]] = {}
-    never: dict[str, list[str]] = {}
-    for stream, row in sorted(book.evidence.streams.items()):
-        if row["as_of"] is None:
-            never.setdefault(row["source"], []).append(stream)
-        elif row["last_status"] == "failed":
-            failed.setdefault(row["source"], []).append(stream)
-        elif book.evidence.source(stream).is_stale:
-            stale.setdefault(row["source"], []).append(stream)
-    broken = [
-        m for m, row in sorted(book.evidence.metrics.items()) if row["check_verdict"] == "broken"
-    ]
-    figures = sorted(r.claim.claim_id for r in book.results.values() if r.error)
-    found = {"failed": failed, "stale": stale, "never": never}
-    found_bad = bool(failed or stale or never or broken or figures)
-    return {**found, "checks": broken, "figures": figures, "shown": found_bad}
-
-
 def closing(book: Book) -> dict[str, Any]:
     """Choose the words of the closing line from the state; the figures stay claims."""
     metrics = book.number("freshness.metrics") or Decimal(0)
@@ -205,3 +235,46 @@ def closing(book: Book) -> dict[str, Any]:
         "failed": bool(book.number("checks.failed")),
         "broken": bool(book.number("checks.broken")),
     }
+
+
+def combinations(book: Book) -> list[dict[str, Any]]:
+    """The accounts by their three marks of bad debt; what is in transition stands apart."""
+    return [
+        {
+            "combination": row["combination"],
+            "is_consistent": row["is_consistent"],
+            # What is not three marks (lifting) is a transition.
+            "bits": [b == "1" for b in row["combination"]]
+            if set(row["combination"]) <= {"0", "1"}
+            else [],
+        }
+        for row in book.combinations
+        if row["combination"] in book.names.combinations
+    ]
+
+
+DEBTS_FIRST = 10
+"""Unbacked claims on the first page; the page of knowledge has more."""
+_VERDICTS = ("refuted", "supported", "observable", "untested")
+
+
+def knowledge(book: Book) -> dict[str, Any]:
+    """Hypotheses with their verdicts, and claims that nothing backs, by what rests on them.
+
+    The first page shows what can be judged; the page of knowledge shows all of them.
+    """
+    rows = book.hypotheses or [node for node in book.nodes if node["kind"] == "hypothesis"]
+    found = sorted(rows, key=lambda n: (_verdict(n), bool(n["is_simulated"]), n["title"]))
+    return {
+        "all": found,
+        "first": [n for n in found if n["status"] in ("refuted", "supported", "observable")],
+        "untested": [n for n in found if n["status"] == "untested"],
+        "debts": [row for row in book.debts if row["node_id"] in book.names.debts],
+        "debts_first": DEBTS_FIRST,
+        "contradictions": [row for row in book.contradictions if not row["is_simulated"]],
+    }
+
+
+def _verdict(node: Mapping[str, Any]) -> int:
+    status = node["status"]
+    return _VERDICTS.index(status) if status in _VERDICTS else len(_VERDICTS)

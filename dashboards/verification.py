@@ -10,12 +10,22 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Protocol
+
+import pyarrow as pa
 
 from dashboards.format import canonical
 from orchestration.warehouse.base import Warehouse
 
 _KEY = re.compile(r"\b(?:[rsp]k|whsec)_[\w*]+")
+
+
+class Queries(Protocol):
+    """What a claim's query runs on: a warehouse, or a snapshot of its reporting models."""
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one select and return its rows."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,10 +68,10 @@ def exact(value: object, error: str) -> tuple[str | None, str]:
         return None, str(problem)
 
 
-def run_query(warehouse: Warehouse, sql: str) -> tuple[object, str]:
+def run_query(source: Queries, sql: str) -> tuple[object, str]:
     """Return (value, "") or (None, why not). No row at all is a missing value, not an error."""
     try:
-        table = warehouse.query(sql)
+        table = source.query(sql)
     except Exception as problem:  # each engine has its own error types; all mean: broken
         return None, str(problem).strip().splitlines()[0]
     if table.num_columns != 1 or table.num_rows > 1:

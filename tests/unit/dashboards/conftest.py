@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from dashboards import charts, sections
 from dashboards.build import SiteReport, build_site
 from orchestration.settings import Settings
 from tests.unit.dashboards.reporting_fixture import AT, FixtureWarehouse, reporting_warehouse
-
-
-@pytest.fixture(scope="session", autouse=True)
-def drawn_once() -> Iterator[None]:
-    """Draw each chart once a session: the same points give the same drawing (tested apart)."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("sparkline", "weekly_bars", "daily_line", "flow_bars", "open_and_new"):
-            draw = functools.cache(getattr(charts, name))
-            patch.setattr(sections.charts, name, _on_tuples(draw))
-        yield
-
-
-def _on_tuples(draw: Callable[..., str]) -> Callable[..., str]:
-    return lambda points, *rest: draw(tuple(points), *rest)
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ create table rpt_metric_status(metric_id varchar, title varchar, definition varc
   oldest_source varchar, streams varchar, level varchar, check_verdict varchar,
   warning decimal(38,6), critical decimal(38,6), target decimal(38,6), direction varchar,
   trend_mean_7d decimal(38,6), first_mean_7d decimal(38,6), change_ratio decimal(38,6),
-  first_date date, threshold_date date, threshold_reason varchar);
+  first_date date, threshold_date date, threshold_reason varchar, freshness_window_hours bigint);
 create table rpt_metric_series(metric_id varchar, observation_date date, value decimal(38,6),
   as_of timestamp);
 create table rpt_stream_status(stream varchar, source varchar, as_of timestamp, age_hours double,
@@ -61,6 +61,23 @@ create table rpt_ticket_categories(category varchar, title varchar, workstream v
   peak_tickets bigint, engineering_blocked bigint, engineering_blocked_percent decimal(9,4),
   window_start date, window_end date);
 create table rpt_graph_honesty(kind varchar, status varchar, nodes bigint);
+create table rpt_graph_status(node_id varchar, kind varchar, domain varchar, title varchar,
+  statement varchar, status varchar, metric_id varchar, proof varchar, is_simulated boolean,
+  root_node_id varchar, claim_query varchar, query varchar, unit varchar, tolerance varchar);
+create table rpt_graph_debt(debt_rank bigint, node_id varchar, title varchar, statement varchar,
+  status varchar, resting_nodes bigint, is_simulated boolean);
+create table rpt_hypotheses(node_id varchar, title varchar, statement varchar, status varchar,
+  reason varchar, metric_id varchar, mean_before decimal(38,9), mean_after decimal(38,9),
+  expected_value decimal(38,9), is_simulated boolean);
+create table rpt_drift_days(detector varchar, observation_date date, discrepancy_id varchar,
+  kind varchar, state varchar, amount_minor bigint, currency varchar);
+create table rpt_glossary_facts(fact_id varchar, value decimal(38,9), unit varchar,
+  streams varchar, definition varchar);
+create table rpt_checks(check_id varchar, subject_kind varchar, subject varchar, rule varchar,
+  expectation varchar, observed varchar, verdict varchar, message varchar, evaluated_at timestamp);
+create table rpt_incidents(incident_id varchar, cause_kind varchar, cause varchar,
+  severity varchar, state varchar, owner varchar, opened_at timestamp, resolved_at timestamp,
+  metrics varchar, message varchar);
 create table rpt_platform_facts(fact_id varchar, value decimal(38,6), unit varchar,
   as_of timestamp, definition varchar);
 """
@@ -161,7 +178,87 @@ def reporting_warehouse(*, stale: bool = True) -> FixtureWarehouse:
         ("handlers_seen", 27, "handlers", NOW, "Handlers with a delivery"),
     ]
     warehouse.fill("rpt_platform_facts", facts)
+    _fill_companions(warehouse, metrics, stale)
     return warehouse
+
+
+def _fill_companions(
+    warehouse: FixtureWarehouse, metrics: list[dict[str, str]], stale: bool
+) -> None:
+    warehouse.fill(
+        "rpt_glossary_facts",
+        [
+            ("handlers_declared", 27, "handlers", "", "Handlers that the pipe declares"),
+            ("mutations", 3_512, "runs/day", "engine.subs_mutations", "Runs on the last day"),
+            ("licenses_stripe", 1_506, "OPEs", "engine.subs_object_products_element", "Linked"),
+            ("invoices_paid", 2_046, "invoices", "stripe.invoices", "Paid invoices"),
+        ],
+    )
+    for metric in metrics:
+        name = metric["metric_id"]
+        old = stale and "stripe." in metric["streams"]
+        warehouse.fill(
+            "rpt_checks",
+            [
+                (
+                    *(f"metric.freshness.{name}", "metric", name, "freshness"),
+                    *("age in hours is within the window of 26", "54" if old else "6"),
+                    *("failed" if old else "passed", "observed, expected 0 to 26", NOW),
+                )
+            ],
+        )
+    message = "stripe is late: its oldest evidence is 54 h old"
+    warehouse.fill(
+        "rpt_incidents",
+        [
+            (
+                *("late_source:stripe:20260324T060000Z", "late_source", "stripe", "critical"),
+                *("open", "billing-data", NOW, None, "bad_debt_accounts;double_charged_accounts"),
+                message,
+            )
+        ],
+    )
+    nodes = [
+        ("workstream.dunning-brain", "workstream", "Dunning Brain", "declared", None),
+        ("claim.stock", "claim", "The stock is high", "stale", "metric.bad_debt_accounts > claim"),
+        (
+            *("hypothesis.debt-falls", "hypothesis", "Debt falls by 20 percent", "observable"),
+            "predicts metric.bad_debt_accounts",
+        ),
+        ("hypothesis.tbd", "hypothesis", "Second card recovers", "untested", "no predicts edge"),
+    ]
+    warehouse.fill(
+        "rpt_graph_status",
+        [
+            (
+                *(node, kind, "dunning", title, f"{title}, as W12 shows.", status, None, proof),
+                *(False, None, None, None, None, None),
+            )
+            for node, kind, title, status, proof in nodes
+        ],
+    )
+    warehouse.fill(
+        "rpt_graph_debt",
+        [(1, "claim.face-value", "Face value misleads", "Amounts lie.", "asserted", 4, False)],
+    )
+    judged = ("hypothesis.rollbacks", "Rollbacks reach zero", "They do.", "supported", "moved")
+    open_ = ("hypothesis.tbd", "Second card recovers", "It does.", "untested", "no metric")
+    warehouse.fill(
+        "rpt_hypotheses",
+        [
+            (*judged, "checkout_rollbacks_per_day", 196, 12, 0, False),
+            (*open_, None, None, None, None, False),
+        ],
+    )
+    days = [date(2026, 3, 20), date(2026, 3, 21)]
+    warehouse.fill(
+        "rpt_drift_days",
+        [
+            ("stripe", day, f"d{n}", "price_mismatch", "persistent", 12_050 + n, "usd")
+            for day in days
+            for n in range(4)
+        ],
+    )
 
 
 def _fill_streams(
@@ -214,7 +311,7 @@ def _fill_metric(
                 *("stale" if old else "fresh", age, age if old else 0, oldest),
                 *(metric["streams"], level, "failed" if old else "passed", *limits),
                 *(metric["direction"], last, first, last / first - 1, days[0]),
-                *(date(2026, 1, 5), "reason"),
+                *(date(2026, 1, 5), metric["threshold_reason"], 26),
             )
         ],
     )

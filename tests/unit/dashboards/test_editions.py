@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 
 from dashboards.build import SiteReport, build_site
+from dashboards.claim import Dimensions
 from dashboards.claims import declare
-from dashboards.editions import execute, store_edition
+from dashboards.editions import Result, execute, make_edition, store_edition
 from dashboards.evidence import read_evidence
 from dashboards.names import read_names
+from dashboards.snapshot import Snapshot
 from dashboards.verification import verify
 from orchestration.knowledge.compile import compile_graph
 from orchestration.settings import Settings
@@ -21,27 +23,36 @@ from tests.unit.dashboards.reporting_fixture import AT, NOW, FixtureWarehouse
 @pytest.fixture
 def stored(warehouse: FixtureWarehouse) -> FixtureWarehouse:
     """A warehouse with one stored edition and no page."""
-    book = read_evidence(warehouse)
-    store_edition(warehouse, execute(warehouse, declare(read_names(warehouse, book)), book), AT)
+    store_edition(warehouse, make_edition(warehouse, _executed(warehouse), AT), AT)
     return warehouse
 
 
+def _names(warehouse: FixtureWarehouse) -> Dimensions:
+    with Snapshot(warehouse) as snapshot:
+        return read_names(snapshot, read_evidence(warehouse))
+
+
+def _executed(warehouse: FixtureWarehouse) -> list[Result]:
+    with Snapshot(warehouse) as snapshot:
+        return execute(snapshot, declare(_names(warehouse)), read_evidence(warehouse))
+
+
 def test_every_claim_yields_one_value(warehouse: FixtureWarehouse) -> None:
-    book = read_evidence(warehouse)
-    results = execute(warehouse, declare(read_names(warehouse, book)), book)
+    results = _executed(warehouse)
     assert [r.claim.claim_id for r in results if r.error] == []
-    assert [r.claim.claim_id for r in results if r.value is None] == []
+    # A level that nobody agreed has no value; everything else must have one.
+    assert [r.claim.claim_id for r in results if r.value is None and not r.claim.is_agreed] == []
     assert all(r.claim.unit and r.claim.owner and r.claim.sentence for r in results)
 
 
 def test_claims_of_the_knowledge_graph_exist(warehouse: FixtureWarehouse) -> None:
-    declared = {c.claim_id for c in declare(read_names(warehouse, read_evidence(warehouse)))}
+    declared = {c.claim_id for c in declare(_names(warehouse))}
     named = {c for c in compile_graph().nodes["claim_query"].to_pylist() if c}
     assert named and named <= declared
 
 
 def test_a_claim_declared_twice_is_refused(warehouse: FixtureWarehouse) -> None:
-    names = read_names(warehouse, read_evidence(warehouse))
+    names = _names(warehouse)
     with pytest.raises(ValueError, match=r"graph\.claim\.stale.*twice"):
         declare(replace(names, graph_cells=(*names.graph_cells, ("claim", "stale"))))
 

@@ -94,17 +94,18 @@ def test_series_reads_what_a_claim_yields(rows: list[tuple[date, int, int]]) -> 
 
 def test_label_marks_only_words_with_a_digit() -> None:
     assert label("Pipe lag p95") == 'Pipe lag <span data-label="name">p95</span>'
-    assert label("<b>1</b>") == '<span data-label="name">&lt;b&gt;1&lt;/b&gt;</span>'
+    assert label("<b>1</b>") == "&lt;b&gt;1&lt;/b&gt;"
+    assert label("of W12, 98 percent") == 'of <span data-label="name">W12,</span> 98 percent'
 
 
 @pytest.mark.parametrize(
     "draw",
     [
-        charts.sparkline,
         charts.daily_line,
         charts.flow_bars,
         charts.open_and_new,
         lambda points: charts.weekly_bars(points, Decimal(120)),
+        lambda points: charts.metric_line(points, [("warning", Decimal(95))], ["2026-03-29"]),
     ],
 )
 def test_drawings_are_deterministic_and_themed(draw: object) -> None:
@@ -118,3 +119,19 @@ def test_drawings_are_deterministic_and_themed(draw: object) -> None:
     changed = [*POINTS[:-1], (POINTS[-1][0], (Decimal(17), Decimal(3)))]
     assert draw(changed) != svg
     assert draw([]) == ""
+
+
+def test_sparkline_stays_open_where_evidence_ends() -> None:
+    whole, cut = charts.sparkline(POINTS), charts.sparkline(POINTS, 2)
+    assert whole == charts.sparkline(POINTS)
+    assert 'class="gap"' in cut and 'class="old"' in cut
+    assert 'class="gap"' not in whole and 'class="end"' in whole
+    assert charts.sparkline(POINTS[:1]) == ""
+
+
+def test_metric_line_draws_levels_and_the_days_without_evidence() -> None:
+    svg = charts.metric_line(POINTS, [("critical", Decimal(99))], ["2026-03-29", "2026-03-30"])
+    assert ">critical</text>" in svg
+    assert "var(--critical)" in svg and "var(--stale)" in svg
+    assert "var(--series)" in svg
+    assert "var(--stale)" not in charts.metric_line(POINTS, [], [])
