@@ -206,7 +206,7 @@ def open_and_new(points: Points) -> str:
     return _svg(bars + line + ends, rows, 470, 170, side=30)
 
 
-def _ends(base: alt.Chart, points: Points) -> alt.LayerChart:
+def _ends(base: alt.Chart, points: Points) -> alt.LayerChart | alt.FacetChart:
     """Write the first value above the line and the last one beside it."""
     first = base.transform_filter(alt.datum.i == 0).mark_text(dy=-12, color=_INK, fontSize=13)
     last = base.transform_filter(alt.datum.i == len(points) - 1)
