@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 DECLARED = ("datasource", "query", "decision", "risk", "workstream")
 EVIDENCE = {"grounds": 1, "measures": 1, "supports": 1, "derives_from": -1, "predicts": -1}
@@ -23,10 +24,19 @@ class Graph:
     metrics: dict[str, str]
     coded: set[str] = field(default_factory=set)
 
+    @cached_property
+    def _into(self) -> dict[tuple[str, str], set[str]]:
+        found: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for start, relation, end in self.edges:
+            found[relation, end].add(start)
+        return found
+
+    @cached_property
+    def _superseded(self) -> set[str]:
+        return {end for _, relation, end in self.edges if relation == "supersedes"}
+
     def live_opponents(self, node: str) -> set[str]:
-        superseded = {end for _, relation, end in self.edges if relation == "supersedes"}
-        found = {s for s, relation, e in self.edges if relation == "contradicts" and e == node}
-        return found - superseded
+        return self._into.get(("contradicts", node), set()) - self._superseded
 
     def chains(self, node: str, without: frozenset[str] = frozenset()) -> Iterator[tuple[str, ...]]:
         """Every chain of grounds edges from a measured metric to `node`, ends included."""
@@ -34,8 +44,8 @@ class Graph:
             return
         if self.kinds[node] == "metric" and node in self.metrics:
             yield (node,)
-        for start, relation, end in self.edges:
-            if relation == "grounds" and end == node and not self.live_opponents(start):
+        for start in self._into.get(("grounds", node), ()):
+            if not self.live_opponents(start):
                 for chain in self.chains(start, without):
                     yield (*chain, node)
 

@@ -28,6 +28,7 @@ _NUMBER = re.compile(r"(?<![\w.-])\d[\d,.]*(?![\w-])")
 _SIZE = re.compile(
     r"^(by (?P<percent>\d+(\.\d+)?) %|by (?P<step>\d+(\.\d+)?)|to (?P<level>\d+(\.\d+)?))$"
 )
+_TABLE = re.compile(r"\b(?:from|join)\s+(\w+)\.(\w+)", re.IGNORECASE)
 _TOLERANCE = re.compile(r"^\d+(\.\d+)?( %)?$")
 _SEARCHED = 2000
 """Names compared for a suggestion; more would make a large graph with many errors slow."""
@@ -91,6 +92,11 @@ def _forms(node: AuthoredNode) -> Iterator[tuple[str, str]]:
     query = node.fields.get("query")
     if query is not None and not query.lower().startswith(("select ", "with ")):
         yield "query", "query must be one select"
+    elif query is not None:
+        for schema, name in _TABLE.findall(query):
+            if schema != "reporting":
+                read = f"{schema}.{name}"
+                yield "query", f"query reads {read}; only reporting models may be read"
 
 
 def _prediction(node: AuthoredNode) -> Iterator[tuple[str, str]]:

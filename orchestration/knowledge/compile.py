@@ -7,9 +7,11 @@ computed here: models compute it from metrics and edges.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -157,7 +159,20 @@ def graph_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.y*ml"))
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Millions of small objects that all stay: looking for circles among them only costs time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 @lru_cache(maxsize=2)
+@_without_collector()
 def _compile(folder: Path, _content: str) -> CompiledGraph:
     nodes, edges, errors = _read_and_check(folder)
     if errors:
@@ -321,8 +336,8 @@ def _hashes(
         node.node_id: own[node.node_id] + metrics.get(node.fields.get("metric", ""), "")
         for node in nodes
     }
-    ordered = _order(pairs)
-    rest = [name for name in own if name not in set(ordered)]
+    ordered = dict.fromkeys(_order(pairs))
+    rest = [name for name in own if name not in ordered]
     return own, evidence_hashes(meant, upstream, [*ordered, *rest])
 
 

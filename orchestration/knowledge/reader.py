@@ -15,7 +15,14 @@ import yaml
 from orchestration.knowledge.vocabulary import FIELDS
 
 # The C parser where the wheel has it: the same marks, many times as fast.
-_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PARSER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _TextLoader(_PARSER):  # type: ignore[misc]
+    """Takes every scalar for text: what it means is checked here, not guessed by YAML."""
+
+    def resolve(self, kind: object, value: object, implicit: object) -> str:
+        return "tag:yaml.org,2002:str"
 
 
 @dataclass(frozen=True, order=True)
@@ -80,7 +87,7 @@ def read_file(path: Path, name: str) -> tuple[AuthoredFile, list[GraphError]]:
     authored = AuthoredFile(file=name)
     errors: list[GraphError] = []
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_TextLoader)
     except UnicodeDecodeError as error:
         return authored, [GraphError(name, 1, f"not UTF-8 text: {error.reason}")]
     except yaml.MarkedYAMLError as error:

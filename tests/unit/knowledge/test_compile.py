@@ -5,15 +5,21 @@ from __future__ import annotations
 import csv
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
+import jsonschema
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.errors import PermanentFailure
-from orchestration.knowledge.compile import GraphInvalid, compile_graph, lint
-from orchestration.knowledge.vocabulary import DOMAINS, KINDS, RELATIONS
+from orchestration.knowledge.compile import GRAPH_FOLDER, GraphInvalid, compile_graph, lint
+from orchestration.knowledge.schema import SCHEMA_FILE, schema, schema_text
+from orchestration.knowledge.vocabulary import DOMAINS, KINDS, LONGEST_CHAIN, RELATIONS
+from orchestration.simulation.graph import write_graph
 from orchestration.sources.contract import CONTRACT, table
+from orchestration.workspace import DBT_PROJECT
 
 CATALOGUE = Path(__file__).parents[3] / "dbt_project" / "seeds" / "metric_catalogue.csv"
 
@@ -182,6 +188,47 @@ def test_definition_hash_follows_the_definition_and_not_the_place(tmp_path: Path
             "dunning.yml:11: 'title' is already given on line 10",
         ),
         ("title: Flags agree", "title: [a, b]", "dunning.yml:10: 'title' must be text"),
+        (
+            "stores agree.\n",
+            "stores agree.\n    size: to 0\n",
+            "dunning.yml:12: a claim carries no `size` (hypothesis may)",
+        ),
+        (
+            "stores agree.\n",
+            "stores agree.\n    query: drop table x\n    unit: rows\n",
+            "dunning.yml:12: query must be one select",
+        ),
+        (
+            "stores agree.\n",
+            "stores agree.\n    query: select x from marts.y\n    unit: rows\n",
+            "dunning.yml:12: query reads marts.y; only reporting models may be read",
+        ),
+        (
+            "stores agree.\n",
+            "stores agree.\n    query: select 1\n",
+            "dunning.yml:12: claim.flags-agree has a query whose number has no `unit`",
+        ),
+        (
+            "stores agree.\n",
+            "stores agree.\n    tolerance: some\n",
+            "dunning.yml:12: tolerance must look like `2 %` or `0.5`",
+        ),
+        (
+            "stores agree.\n",
+            "stores agree.\n    certified_by: x\n",
+            "dunning.yml:12: claim.flags-agree is certified without certified_on and",
+        ),
+        (
+            "stores agree.\n",
+            "stores agree.\n    grounded_by: [metric.flags]\n",
+            "dunning.yml:12: metric.flags grounds claim.flags-agree is already written in "
+            "dunning.yml:7",
+        ),
+        (
+            "stores agree.\n",
+            "stores agree.\n    grounds: [metric.flags]\n",
+            "dunning.yml:12: 'grounds' cannot end at a metric",
+        ),
         ("title: Flags agree", "title: {a b]", "dunning.yml:10: not valid YAML"),
     ],
 )
@@ -228,6 +275,174 @@ nodes:
     ]
 
 
+def test_a_circle_through_both_relations_of_evidence_is_refused(tmp_path: Path) -> None:
+    circle = """\
+domain: usage
+nodes:
+  - {id: claim.a, kind: claim, title: A, statement: A holds, grounds: [claim.b]}
+  - {id: claim.b, kind: claim, title: B, statement: B holds}
+  - {id: claim.c, kind: claim, title: C, statement: C holds, derives_from: [claim.b]}
+  - {id: claim.d, kind: claim, title: D, statement: D, derives_from: [claim.c], grounds: [claim.a]}
+"""
+    assert _messages(_folder(tmp_path, usage=circle)) == [
+        "usage.yml:3: grounds and derives_from runs in a circle: claim.a, claim.b, claim.c, claim.d"
+    ]
+
+
+def test_a_chain_that_the_models_would_not_follow_is_refused(tmp_path: Path) -> None:
+    def text(length: int) -> str:
+        nodes = "".join(
+            f"  - {{id: claim.n{i}, kind: claim, title: T, statement: S,"
+            f" grounds: [claim.n{i + 1}]}}\n"
+            for i in range(length)
+        )
+        end = f"  - {{id: claim.n{length}, kind: claim, title: T, statement: S}}\n"
+        return f"domain: usage\nnodes:\n{nodes}{end}"
+
+    assert lint(_folder(tmp_path, usage=text(LONGEST_CHAIN))) == []
+    (error,) = lint(_folder(tmp_path, usage=text(LONGEST_CHAIN + 1)))
+    assert error.message.endswith(f"is longer than {LONGEST_CHAIN} steps")
+
+
+def test_the_models_follow_chains_as_long_as_the_compiler_allows() -> None:
+    macro = (DBT_PROJECT / "macros" / "graph.sql").read_text()
+    assert f"macro longest_chain() -%}}\n  {LONGEST_CHAIN}\n" in macro
+
+
+PREDICTION = """\
+domain: dunning
+nodes:
+  - id: metric.flags
+    kind: metric
+    title: Flags
+    metric: bad_debt_accounts
+  - id: hypothesis.falls
+    kind: hypothesis
+    title: Falls
+    statement: It falls.
+    direction: down
+    size: by 20 %
+    window_days: 14
+    predicts: [metric.flags]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("    size: by 20 %\n", "", "dunning.yml:11: hypothesis.falls predicts without size"),
+        ("direction: down", "direction: under", "dunning.yml:11: direction must be down or up"),
+        ("size: by 20 %", "size: a lot", "dunning.yml:12: size must look like"),
+        ("window_days: 14", "window_days: 0", "dunning.yml:13: window_days must be a whole number"),
+        (
+            "    predicts: [metric.flags]\n",
+            "",
+            "dunning.yml:11: hypothesis.falls says how far but predicts no metric",
+        ),
+        (
+            "window_days: 14",
+            "window_days: 14\n    stated_on: 2026-02-30",
+            "dunning.yml:14: stated_on must be a day such as",
+        ),
+    ],
+)
+def test_a_prediction_names_direction_size_and_window(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    assert lint(_folder(tmp_path, dunning=PREDICTION)) == []
+    found = _messages(_folder(tmp_path, dunning=PREDICTION.replace(old, new, 1)))
+    assert any(message.startswith(expected) for message in found), found
+
+
+def test_a_prediction_arrives_typed(tmp_path: Path) -> None:
+    rows = compile_graph(_folder(tmp_path, dunning=PREDICTION)).nodes.to_pylist()
+    (row,) = [r for r in rows if r["kind"] == "hypothesis"]
+    assert (row["direction"], row["size_basis"], row["size"], row["window_days"]) == (
+        *("down", "percent", "20"),
+        14,
+    )
+
+
+def test_the_evidence_hash_follows_all_that_a_claim_rests_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def claim(text: str) -> dict[str, str]:
+        rows = compile_graph(_folder(tmp_path, dunning=text)).nodes.to_pylist()
+        (row,) = [r for r in rows if r["kind"] == "claim"]
+        return dict(row)
+
+    before = claim(GOOD)
+    behind = claim(GOOD.replace("title: Flags\n", "title: Other flags\n"))
+    assert behind["evidence_hash"] != before["evidence_hash"]
+    assert behind["definition_hash"] == before["definition_hash"]
+    sealed = GOOD + "    certified_by: x\n    certified_on: 2026-03-24\n"
+    sealed += f"    certified_definition: {before['evidence_hash']}\n"
+    assert claim(sealed)["evidence_hash"] == before["evidence_hash"]
+    meant = {"bad_debt_accounts": "another query"}
+    monkeypatch.setattr("orchestration.knowledge.compile.metric_definitions", lambda: meant)
+    assert claim(f"{GOOD}# read again\n")["evidence_hash"] != before["evidence_hash"]
+
+
+def test_a_folder_is_compiled_once_until_it_changes(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, dunning=GOOD)
+    first = compile_graph(folder)
+    assert compile_graph(folder) is first
+    _folder(tmp_path, dunning=GOOD.replace("All three", "The three"))
+    assert compile_graph(folder) is not first
+
+
+def test_the_published_schema_is_that_of_the_vocabulary_and_accepts_the_graph(
+    tmp_path: Path,
+) -> None:
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
+    validator = jsonschema.Draft202012Validator(schema())
+    write_graph(tmp_path, 1, "shipped")
+    for path in (*GRAPH_FOLDER.glob("*.yml"), tmp_path / "fraud.simulated.yml"):
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_DaysAreText)
+        assert list(validator.iter_errors(document)) == [], path.name
+    refused = yaml.safe_load(GOOD.replace("kind: claim", "kind: clam"))
+    assert not validator.is_valid(refused)
+    assert not validator.is_valid(yaml.safe_load(GOOD.replace("grounds:", "ground:")))
+
+
+class _DaysAreText(yaml.SafeLoader):
+    yaml_implicit_resolvers: ClassVar = {
+        first: [rule for rule in rules if "timestamp" not in rule[0]]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+def test_the_fill_brings_the_authored_graph_to_the_published_counts(
+    tmp_path: Path, seed: int
+) -> None:
+    graph = compile_graph(write_graph(tmp_path, seed, "published"))
+    nodes, edges = graph.nodes.to_pylist(), graph.edges.to_pylist()
+    assert (len(nodes), len(edges)) == (2_008, 2_803)
+    assert {n["domain"] for n in nodes} == DOMAINS
+    predicting = {e["from_node_id"] for e in edges if e["relation"] == "predicts"}
+    hypotheses = {n["node_id"] for n in nodes if n["kind"] == "hypothesis"}
+    assert len(hypotheses - predicting) == 147
+    authored = compile_graph().nodes.to_pylist()
+    assert [n["node_id"] for n in nodes if not n["is_simulated"]] == [
+        n["node_id"] for n in authored
+    ]
+    assert len(authored) >= 150 and not any(n["is_simulated"] for n in authored)
+    assert not any(c.isdigit() for n in nodes if n["is_simulated"] for c in n["title"])
+
+
+def test_only_the_delivered_world_says_when_workstreams_shipped(tmp_path: Path) -> None:
+    for scenario, expected in (("published", {None}), ("shipped", {"2026-03-09"})):
+        nodes = compile_graph(write_graph(tmp_path / scenario, 1, scenario)).nodes.to_pylist()
+        assert {n["shipped_on"] for n in nodes if n["kind"] == "workstream"} == expected
+
+
+def test_every_authored_number_has_its_query() -> None:
+    for node in compile_graph().nodes.to_pylist():
+        if node["kind"] == "claim" and node["unit"]:
+            assert node["query"] or node["claim_query"], node["node_id"]
+
+
 def test_edges_may_cross_files_and_never_point_at_themselves(tmp_path: Path) -> None:
     other = "domain: fraud\nnodes:\n  - id: risk.x\n    kind: risk\n    title: X\n"
     across = f"{other}    complicates: [claim.flags-agree, risk.x]\n"
@@ -243,6 +458,7 @@ def test_missing_or_empty_folder_is_a_clear_error(tmp_path: Path) -> None:
         compile_graph(tmp_path)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -251,6 +467,7 @@ def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
             assert error.line >= 1 and error.file == "fraud.yml" and error.message
 
 
+@settings(deadline=None)
 @given(st.lists(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True), unique=True, max_size=12))
 def test_every_well_formed_node_arrives_once(names: list[str]) -> None:
     nodes = "".join(
