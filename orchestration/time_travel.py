@@ -38,6 +38,9 @@ _FORGET = (
 )
 
 
+_DERIVED = ("reporting", "metrics", "marts", "intermediate", "staging", "seeds")
+
+
 @contextmanager
 def warehouse_as_of(settings: Settings, text: str) -> Iterator[Warehouse]:
     """Build the state of an ISO moment in a folder of its own; it is removed afterwards.
@@ -79,8 +82,10 @@ def _forget_after(path: Path, moment: datetime) -> None:
                 f"nothing was loaded before {moment:%Y-%m-%dT%H:%M:%SZ}.",
                 todo=f"choose a moment from {first} to {last}.",
             )
+        for schema in _DERIVED:  # nothing built later, nor by an older version, remains
+            connection.execute(f"drop schema if exists {schema} cascade").fetchall()
         for statement in _FORGET:
-            connection.execute(statement, [moment] * statement.count("?"))
+            connection.execute(statement, [moment] * statement.count("?")).fetchall()
 
 
 def _build(settings: Settings, moment: datetime) -> None:

@@ -14,7 +14,7 @@ from dashboards.editions import Result, execute, make_edition, store_edition
 from dashboards.evidence import read_evidence
 from dashboards.names import read_names
 from dashboards.snapshot import Snapshot
-from dashboards.verification import verify
+from dashboards.verification import is_within, verify
 from orchestration.knowledge.compile import compile_graph
 from orchestration.settings import Settings
 from tests.unit.dashboards.reporting_fixture import AT, NOW, FixtureWarehouse
@@ -80,6 +80,50 @@ def test_verify_shows_both_values_when_one_differs(stored: FixtureWarehouse) -> 
     (entry,) = found.differs
     assert entry["claim_id"] == "metric.stuck_events.value"
     assert int(entry["now"]) == int(entry["stored"]) + 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "now", "tolerance", "expected"),
+    [
+        ("100", "102", "2 %", True),
+        ("100", "102.000000001", "2 %", False),
+        ("100", "98", "2%", True),
+        ("-50", "-51", "2 %", True),
+        ("61.8", "62.3", "0.5", True),
+        ("61.8", "62.31", "0.5", False),
+        ("0", "0.1", "5 %", False),
+        ("100", "102", "", False),
+        ("100", None, "2 %", False),
+        ("2026-03-01", "2026-03-02", "2 %", False),
+    ],
+)
+def test_a_tolerance_is_a_share_of_the_stored_value_or_an_amount(
+    stored: str, now: str | None, tolerance: str, expected: bool
+) -> None:
+    assert is_within(stored, now, tolerance) is expected
+
+
+def test_verify_counts_what_is_within_a_stated_tolerance(stored: FixtureWarehouse) -> None:
+    stored.connection.execute(
+        "update reporting.rpt_metric_status set value = value * 1.01"
+        " where metric_id = 'stuck_events'"
+    )
+    assert [row["claim_id"] for row in verify(stored, tolerance="1 %").within_tolerance] == [
+        "metric.stuck_events.value"
+    ]
+    assert verify(stored, tolerance="1 %").holds and not verify(stored, tolerance="0.9 %").holds
+
+
+def test_verify_takes_the_tolerance_that_the_graph_states(stored: FixtureWarehouse) -> None:
+    stored.connection.execute(
+        "update reporting.rpt_metric_status set value = value * 1.01"
+        " where metric_id = 'stuck_events'"
+    )
+    stored.connection.execute(
+        "create or replace table reporting.rpt_graph_status as select 'claim.x' as node_id,"
+        " 'metric.stuck_events.value' as claim_query, '1 %' as tolerance"
+    )
+    assert verify(stored).holds
 
 
 def test_verify_says_what_broke(stored: FixtureWarehouse) -> None:
