@@ -120,8 +120,9 @@ def test_verify_takes_the_tolerance_that_the_graph_states(stored: FixtureWarehou
         " where metric_id = 'stuck_events'"
     )
     stored.connection.execute(
-        "create or replace table reporting.rpt_graph_status as select 'claim.x' as node_id,"
-        " 'metric.stuck_events.value' as claim_query, '1 %' as tolerance"
+        "update reporting.rpt_graph_status set tolerance = '1 %',"
+        " claim_query = 'metric.stuck_events.value'"
+        " where node_id = (select min(node_id) from reporting.rpt_graph_status)"
     )
     assert verify(stored).holds
 
