@@ -15,6 +15,7 @@ from orchestration.extraction import files, jira, postgres, stripe
 from orchestration.extraction.outcome import (
     Extraction,
     Progress,
+    ReconciliationFailure,
     StreamOutcome,
     failed,
     ok,
@@ -95,4 +96,6 @@ def _record(run: Extraction, outcomes: list[StreamOutcome]) -> None:
         }
         for o in outcomes
     ]
+    differing = [o.error.row for o in outcomes if isinstance(o.error, ReconciliationFailure)]
+    run.warehouse.append_ops("reconciliation", differing)
     run.warehouse.replace_ops("stream_runs", rows, key=("run_id", "stream", "as_of"))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
 from orchestration.errors import PaygoError, TransientFailure
-from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, ok
+from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, key_totals, ok
 from orchestration.sources.contract import RawTable
 from orchestration.sources.stripe_plan import Part
-from orchestration.warehouse.base import LoadMode, StagedLoad
+from orchestration.warehouse.base import LoadMode, Scope, StagedLoad, Totals
 from orchestration.warehouse.raw import contract_fingerprint
 
 # Rows that wait in memory before they are staged: small inserts cost more than the rows.
@@ -50,6 +52,7 @@ class StripeLoad:
         self._rows = 0
         self._parents: dict[str, set[str]] = {}
         self._violations: set[str] = set()
+        self._came: dict[str, tuple[Any, ...]] = {}
 
     def fail(self, error: PaygoError) -> None:
         """Remember the first reason why nothing of this stream will land."""
@@ -69,10 +72,34 @@ class StripeLoad:
             return
         self.staged.quarantine(part.records.misfits)
         self._violations.update(part.records.violations)
+        self._note(part.records.data)
         self._waiting.append(part.records.data)
         self._waiting_rows += part.records.data.num_rows
         if self._waiting_rows >= _STAGE_ROWS:
             self._flush()
+
+    def _note(self, data: pa.RecordBatch) -> None:
+        """Remember key and money of what came, apart from how it is staged."""
+        columns = [data.column(n).to_pylist() for n in self.table.money_columns]
+        keys = data.column(self.table.primary_key).to_pylist()
+        money = zip(*columns, strict=True) if columns else itertools.repeat(())
+        self._came.update(zip(keys, money, strict=False))
+
+    def _source_totals(self) -> Totals:
+        names = self.table.money_columns
+        sums = {
+            n: Decimal(sum(m[i] or 0 for m in self._came.values())) for i, n in enumerate(names)
+        }
+        return key_totals(self._came, sums)
+
+    def _reconcile(self) -> dict[str, Any]:
+        """Compare what came with what will be live, or in an increment with what was staged."""
+        is_whole = self._mode != "delta" and not self.keeps_missing
+        scope: Scope = "all" if is_whole else "read"
+        found = self.staged.totals(scope, hash_keys=True)
+        row = self._run.reconciliation(self.table, self._source_totals(), found, scope)
+        self._run.require_match(row)
+        return row
 
     def _flush(self) -> None:
         if self._waiting:
@@ -99,7 +126,8 @@ class StripeLoad:
                 "fields": sorted(self._known_fields | self._fields),
                 "contract": contract_fingerprint(self.table),
             }
-            result = self.staged.commit(cursor, {"schema_changes": self._changes()})
+            ops = {"schema_changes": self._changes(), "reconciliation": [self._reconcile()]}
+            result = self.staged.commit(cursor, ops)
             self._result = ok(self.table, self._mode, result)
         except PaygoError as error:
             self.fail(error)

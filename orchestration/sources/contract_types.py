@@ -70,6 +70,15 @@ class RawTable:
         """Columns that exist in the warehouse (those dropped for privacy do not)."""
         return tuple(c for c in self.columns if c.pii != "drop")
 
+    @property
+    def money_columns(self) -> tuple[str, ...]:
+        """Columns that are summed when source and warehouse are compared: minor units, amounts."""
+        return tuple(
+            c.name
+            for c in self.landed_columns
+            if c.type == "numeric" or (c.type == "int64" and c.name.endswith("_minor"))
+        )
+
     def column(self, name: str) -> Column:
         """Return the column called `name`; KeyError when the contract has none."""
         for column in self.columns:

@@ -7,6 +7,7 @@ yielded as well: whether the others go on is for the caller to say.
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -98,3 +99,45 @@ class Crew(Generic[T]):
             ended = self._open == 0
         if ended and not self._stopped.is_set():
             self._results.put(_DONE)
+
+
+def ahead(items: Iterator[T], *, waiting: int = 3) -> Iterator[T]:
+    """Yield the items while a thread fetches the next ones; a short sequence needs no thread."""
+    begun = list(itertools.islice(items, 2))
+    yield from begun
+    if len(begun) < 2:
+        return
+    fetched: queue.Queue[object] = queue.Queue(maxsize=waiting)
+    stopped = threading.Event()
+
+    def fetch() -> None:
+        try:
+            for item in items:
+                while not stopped.is_set():
+                    try:
+                        fetched.put(item, timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+                if stopped.is_set():
+                    return
+            end: object = _DONE
+        except Exception as error:
+            end = Problem("", error)
+        while not stopped.is_set():
+            try:
+                fetched.put(end, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    try:
+        while (item := fetched.get()) is not _DONE:
+            if isinstance(item, Problem):
+                raise item.error
+            yield item  # type: ignore[misc]
+    finally:
+        stopped.set()
+        thread.join()

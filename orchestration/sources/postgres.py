@@ -8,9 +8,10 @@ never learns what has been landed: the caller says since when, or which keys.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +24,8 @@ from orchestration.sources import postgres_sql as sql
 from orchestration.sources.arrow import ARROW_TYPES, landed_schema
 from orchestration.sources.contract import RawTable
 from orchestration.sources.misfits import Misfit
+from orchestration.sources.parallel import ahead
+from orchestration.sources.postgres_arrow import plain_rows
 from orchestration.sources.records import Records
 from orchestration.sources.redact import hasher, redact_text
 
@@ -42,10 +45,11 @@ _SESSION = (
 
 @dataclass(frozen=True)
 class KeySummary:
-    """What a table holds: number of rows and the sum of PostgreSQL's hashes of the keys."""
+    """What a table holds: rows, the sum of PostgreSQL's hashes of the keys, sums of money."""
 
     rows: int
     key_hash: int
+    money: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,25 +190,34 @@ class PostgresSource:
         """Yield batches with `_key_hash`: all rows, those updated since a moment, or by key."""
         types = self._types[table.source_relation]
         if keys is None:
-            yield from self._batches(table, sql.rows_query(table, types, since=since))
-            return
+            odd: list[str] = []
+            for batch in self._batches(sql.plain_query(table, types, since=since)):
+                rows, found = plain_rows(table, batch)
+                odd.extend(found)
+                yield Records(self._redacted(table, rows))
+            keys = odd
         for start in range(0, len(keys), _KEYS_A_QUERY):
             part = keys[start : start + _KEYS_A_QUERY]
-            yield from self._batches(table, sql.rows_query(table, types, keys=part))
+            for batch in self._batches(sql.rows_query(table, types, part)):
+                yield Records(self._redacted(table, batch), _misfits(table, batch))
 
-    def _batches(self, table: RawTable, query: str) -> Iterator[Records]:
+    def has_unique_keys(self, table: RawTable) -> bool:
+        """Say whether the server guarantees that no key comes twice."""
+        ((is_unique,),) = self._run(sql.unique_query(table.source_relation, table.primary_key))
+        return bool(is_unique)
+
+    def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
         try:
             with self._connection.cursor() as cursor:
                 cursor.adbc_statement.set_options(
                     **{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
                 )
                 cursor.execute(query)
-                for batch in cursor.fetch_record_batch():
-                    yield self._records(table, batch)
+                yield from ahead(cursor.fetch_record_batch())
         except (adbc_driver_manager.Error, pa.ArrowException) as error:
             raise self._translated(error) from error
 
-    def _records(self, table: RawTable, batch: pa.RecordBatch) -> Records:
+    def _redacted(self, table: RawTable, batch: pa.RecordBatch) -> pa.RecordBatch:
         arrays = []
         for column in table.landed_columns:
             array = batch.column(column.name)
@@ -217,13 +230,13 @@ class PostgresSource:
         schema = landed_schema(table).append(pa.field("_key_hash", pa.int64()))
         # Nullability is checked where rows are staged, with a message of its own.
         loose = pa.schema([pa.field(f.name, f.type) for f in schema])
-        data = pa.RecordBatch.from_arrays([*arrays, batch.column("_key_hash")], schema=loose)
-        return Records(data, _misfits(table, batch))
+        return pa.RecordBatch.from_arrays([*arrays, batch.column("_key_hash")], schema=loose)
 
     def key_summary(self, table: RawTable) -> KeySummary:
-        """Count the rows and sum the hashes of their keys, in the server."""
-        ((rows, total),) = self._run(sql.summary_query(table))
-        return KeySummary(int(rows), int(total))
+        """Count the rows, sum the hashes of their keys and their money, in the server."""
+        ((rows, total, *sums),) = self._run(sql.summary_query(table))
+        money = dict(zip(table.money_columns, map(Decimal, sums), strict=True))
+        return KeySummary(int(rows), int(total), money)
 
     def keys(self, table: RawTable) -> pa.Array:
         """Fetch every primary key of the table."""
@@ -240,14 +253,14 @@ class PostgresSource:
         self._run("rollback to savepoint before_table")
 
 
+_RULES = {"timestamp": "time_clamped", "date": "time_clamped", "numeric": "number_unfit"}
+
+
 def _misfits(table: RawTable, batch: pa.RecordBatch) -> list[Misfit]:
     found = batch.column("_misfits")
     if found.null_count == len(found):
         return []
-    rules = {
-        column.name: {"timestamp": "time_clamped", "numeric": "number_unfit"}.get(column.type, "")
-        for column in table.columns
-    }
+    rules = {column.name: _RULES.get(column.type, "") for column in table.columns}
     misfits = []
     keys = batch.column(table.primary_key)
     for index, text in enumerate(found.to_pylist()):

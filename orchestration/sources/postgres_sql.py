@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 from orchestration.sources.contract import Column, ColumnType, RawTable
 
-_TEXTS = frozenset({"text", "varchar", "bpchar", "uuid", "citext", "enum"})
+_TEXTS = frozenset(
+    {"text", "varchar", "bpchar", "uuid", "citext", "enum", "time", "timetz", "interval"}
+)
 
 ACCEPTED_TYPES: dict[ColumnType, frozenset[str]] = {
     "string": _TEXTS,
@@ -23,6 +25,7 @@ ACCEPTED_TYPES: dict[ColumnType, frozenset[str]] = {
 
 _LATEST = "timestamp '9999-12-31 23:59:59.999999'"
 _EARLIEST = "timestamp '0001-01-01 00:00:00'"
+_LAST_DAY, _FIRST_DAY = "date '9999-12-31'", "date '0001-01-01'"
 
 # A session that holds a transaction id or a snapshot may still commit rows with an older time.
 HORIZON = """
@@ -82,7 +85,10 @@ def _value(column: Column, kind: str) -> str:
             f"case when coalesce(array_ndims({name}), 1) = 1 "
             f"then array_replace({name}::text[], null, '') end"
         )
-    casts = {"int64": "int8", "bool": "bool", "date": "date"}
+    if column.type == "date":
+        clamped = f"greatest(least({name}, {_LAST_DAY}), {_FIRST_DAY})"
+        return f"case when {name} is not null then {clamped} end"
+    casts = {"int64": "int8", "bool": "bool"}
     return f"{name}::{casts.get(column.type, 'text')}"
 
 
@@ -92,6 +98,8 @@ def _misfit(column: Column, kind: str) -> str | None:
     if column.type == "timestamp":
         moment = _moment(column, kind)
         return f"{moment} > {_LATEST} or {moment} < {_EARLIEST}"
+    if column.type == "date":
+        return f"{name} > {_LAST_DAY} or {name} < {_FIRST_DAY}"
     if column.type == "numeric":
         # NaN sorts above every number, infinity too.
         return f"abs({name}) >= 1e29 or min_scale({name}) > 9"
@@ -103,14 +111,50 @@ def _misfit(column: Column, kind: str) -> str | None:
     return None
 
 
+def plain_query(table: RawTable, types: Mapping[str, str], *, since: datetime | None = None) -> str:
+    """Select the landed columns as they are, `_key_hash`, and whether an array is `_nested`.
+
+    Nothing is clamped and nothing looked for, which costs more than the copy itself: what
+    does not fit is found in the batches and read again with `rows_query`.
+    """
+    parts = [_plain(column, types[column.name]) for column in table.landed_columns]
+    parts.append(f"hashtextextended({quoted(table.primary_key)}::text, 0) as _key_hash")
+    arrays = [quoted(c.name) for c in table.landed_columns if c.type == "string_array"]
+    if arrays:
+        # The driver flattens them, so that the batch no longer shows it.
+        parts.append(" or ".join(f"array_ndims({a}) > 1" for a in arrays) + " as _nested")
+    where = _since(table, types, since) if since is not None else ""
+    return f"select {', '.join(parts)} from {quoted(table.source_relation)}{where}"
+
+
+_AS_IT_IS = {"text", "varchar", "int8", "bool", "timestamp", "timestamptz", "date", "numeric",
+             "_text"}  # fmt: skip
+
+
+def _plain(column: Column, kind: str) -> str:
+    name = quoted(column.name)
+    if kind in _AS_IT_IS:
+        return name
+    casts = {"int64": "int8", "string_array": "text[]"}
+    return f"{name}::{casts.get(column.type, 'text')} as {name}"
+
+
+def _since(table: RawTable, types: Mapping[str, str], since: datetime) -> str:
+    assert table.cursor is not None
+    moment = since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    zone = "+00" if types[table.cursor] == "timestamptz" else ""
+    return f" where {quoted(table.cursor)} >= {literal(moment + zone)}"
+
+
 def rows_query(
     table: RawTable,
     types: Mapping[str, str],
-    *,
-    since: datetime | None = None,
-    keys: Sequence[str] | None = None,
+    keys: Sequence[str],
 ) -> str:
-    """Select the landed columns, `_key_hash` and `_misfits` (JSON of column → text, or NULL)."""
+    """Select rows by key, every value by its rule.
+
+    Columns: the landed ones, `_key_hash`, `_misfits` (JSON of column → text, or NULL).
+    """
     parts = []
     unfit = []
     for column in table.landed_columns:
@@ -120,15 +164,8 @@ def rows_query(
             unfit.append((column.name, condition))
     parts.append(f"hashtextextended({quoted(table.primary_key)}::text, 0) as _key_hash")
     parts.append(f"{_misfits(unfit)} as _misfits")
-    where = ""
-    if since is not None:
-        assert table.cursor is not None
-        moment = since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        zone = "+00" if types[table.cursor] == "timestamptz" else ""
-        where = f" where {quoted(table.cursor)} >= {literal(moment + zone)}"
-    elif keys is not None:
-        listed = ", ".join(map(literal, keys))
-        where = f" where {quoted(table.primary_key)}::text in ({listed})"
+    # Without a cast of the column, so that its index serves, whatever its type.
+    where = f" where {quoted(table.primary_key)} in ({', '.join(map(literal, keys))})"
     return f"select {', '.join(parts)} from {quoted(table.source_relation)}{where}"
 
 
@@ -143,13 +180,32 @@ def _misfits(unfit: Sequence[tuple[str, str]]) -> str:
     return f"case when {any_of} then jsonb_strip_nulls(jsonb_build_object({pairs}))::text end"
 
 
+def unique_query(relation: str, key: str) -> str:
+    """Select whether a unique index guarantees that no key comes twice."""
+    return f"""
+select count(*) > 0
+from pg_index i
+join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+where
+    i.indrelid = {literal(quoted(relation))}::regclass and a.attname = {literal(key)}
+    and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null
+"""
+
+
 def summary_query(table: RawTable) -> str:
-    """Count the rows and sum their keys' hashes; the sum does not depend on any order."""
+    """Count the rows, sum their keys' hashes and their money; sums depend on no order."""
     key = quoted(table.primary_key)
+    sums = "".join(f", {_sum(table.column(name))}" for name in table.money_columns)
     return (
-        f"select count(*)::int8, coalesce(sum(hashtextextended({key}::text, 0)), 0)::text "
+        f"select count(*)::int8, coalesce(sum(hashtextextended({key}::text, 0)), 0)::text{sums} "
         f"from {quoted(table.source_relation)}"
     )
+
+
+def _sum(column: Column) -> str:
+    # What a rule turns into NULL adds nothing on the other side either.
+    misfit = _misfit(column, "") or "false"
+    return f"coalesce(sum({quoted(column.name)}) filter (where not ({misfit})), 0)::text"
 
 
 def keys_query(table: RawTable) -> str:

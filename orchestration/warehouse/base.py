@@ -8,8 +8,9 @@ row and cursor become visible together or not at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
@@ -57,6 +58,24 @@ class LoadRequest:
     mode: LoadMode
     recorded_at: datetime
     is_strict: bool = True
+    has_unique_keys: bool = False
+    """The source guarantees that no key comes twice, so nobody need look for it."""
+
+
+Scope = Literal["all", "read"]
+"""all: what will be live once the load is committed; read: what the load has staged."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What two sides are compared by: rows, a hash of the keys, sums of the money columns.
+
+    `key_hash` is the sum of the lower 64 bits of the keys' MD5, or of the source's own hash.
+    """
+
+    rows: int
+    key_hash: int | None = None
+    money: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 class StagedLoad(Protocol):
@@ -67,6 +86,10 @@ class StagedLoad(Protocol):
 
         An optional int64 column `_key_hash` carries the source's hash of the key.
         """
+        ...
+
+    def append_all(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Stage many batches; the first load of a table may write them where they will stay."""
         ...
 
     def quarantine(self, rows: Iterable[Misfit]) -> None:
@@ -107,6 +130,10 @@ class StagedLoad(Protocol):
 
     def delete_missing_children(self, parent_column: str, parents: Sequence[str]) -> None:
         """Mark live rows of these parents that were not staged as gone."""
+        ...
+
+    def totals(self, scope: Scope, *, hash_keys: bool) -> Totals:
+        """Count, hash and sum; the hash is left out unless asked for."""
         ...
 
     def live_rows_after(self) -> int:

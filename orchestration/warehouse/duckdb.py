@@ -193,9 +193,10 @@ class DuckDbWarehouse:
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, has_begun: bool = False) -> Iterator[None]:
         """Everything inside becomes visible together, or nothing does."""
-        self.execute("begin transaction")
+        if not has_begun:
+            self.execute("begin transaction")
         try:
             yield
             self.execute("commit")

@@ -7,7 +7,9 @@ transaction at the end. Few statements: an increment is mostly their fixed cost.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,13 +20,16 @@ from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import META_COLUMNS, RawTable
 from orchestration.sources.misfits import Misfit
 from orchestration.warehouse import ledger
-from orchestration.warehouse.base import LoadRequest, LoadResult
+from orchestration.warehouse.base import LoadRequest, LoadResult, Scope, Totals
+from orchestration.warehouse.direct import DirectInsert
 from orchestration.warehouse.raw import SQL_TYPES, quoted, raw_relation, row_hash_sql
 
 if TYPE_CHECKING:
     from orchestration.warehouse.duckdb import DuckDbWarehouse
 
 KEY_HASH = "_key_hash"
+
+_KEYS_HASH = "coalesce(sum(md5_number_lower(key)::hugeint), 0)"
 
 # Beyond so many rows, staged ones leave Python's memory.
 _SPILL_ROWS = 20_000
@@ -54,11 +59,15 @@ class DuckDbStagedLoad:
         self._compared: pa.Table | None = None
         self._gone: set[str] = set()
         self._quarantine: list[Misfit] = []
+        self._direct = DirectInsert(warehouse, table, request, self._check)
 
     def append(self, batch: pa.RecordBatch | pa.Table) -> None:
         data = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
         self._check(data)
         if data.num_rows == 0:
+            return
+        if self._direct.is_open:
+            self._direct.insert(data.to_batches())
             return
         self._unseal()
         if KEY_HASH not in data.column_names:
@@ -68,6 +77,25 @@ class DuckDbStagedLoad:
         self._waiting_rows += data.num_rows
         if self._waiting_rows >= _SPILL_ROWS:
             self._spill()
+
+    def append_all(self, batches: Iterable[pa.RecordBatch]) -> None:
+        coming = iter(batches)
+        begun, rows = [], 0
+        for batch in coming:
+            begun.append(batch)
+            rows += batch.num_rows
+            if rows >= _SPILL_ROWS and self._may_go_direct():
+                self._direct.insert(itertools.chain(begun, coming))
+                return
+            if rows >= _SPILL_ROWS:
+                break
+        for batch in itertools.chain(begun, coming):
+            self.append(batch)
+
+    def _may_go_direct(self) -> bool:
+        """Whether there is nothing to compare with: the first load, read as a whole."""
+        is_untouched = not self._waiting and not self._is_spilled and not self._direct.is_open
+        return self._is_first and self._request.mode == "full" and is_untouched
 
     def _check(self, data: pa.Table) -> None:
         for wanted in self._schema:
@@ -108,7 +136,9 @@ class DuckDbStagedLoad:
         """
         if self._stage in self._registered:
             return
-        if self._is_spilled:
+        if self._direct.is_open:
+            self._direct.show_as(self._stage)
+        elif self._is_spilled:
             self._spill()
             total, distinct = self._one(
                 f"select count(*), count(distinct {self._key}) from {self._stage}"
@@ -131,7 +161,7 @@ class DuckDbStagedLoad:
     def _unseal(self) -> None:
         self._compared = None
         for name in self._registered:
-            if name != self._stage or not self._is_spilled:
+            if name != self._stage or not (self._is_spilled or self._direct.is_open):
                 self._db.unregister(name)
         self._registered.clear()
 
@@ -183,6 +213,8 @@ class DuckDbStagedLoad:
         return int(self._one(f"select count(*) from {self._stage}")[0])
 
     def key_totals(self) -> tuple[int, int]:
+        if self._direct.is_open:
+            return self._direct.rows, self._direct.key_hash
         self._seal()
         count, total = self._one(
             f"select count(*), coalesce(sum({KEY_HASH}::hugeint), 0) from {self._stage}"
@@ -246,6 +278,47 @@ class DuckDbStagedLoad:
             )
         return int(count[0])
 
+    def totals(self, scope: Scope, *, hash_keys: bool) -> Totals:
+        if not self._direct.is_open:
+            self._seal()
+        names = self._table.money_columns
+        sums = [f"coalesce(sum({quoted(n)}::decimal(38, 9)), 0)" for n in names]
+        wanted = ", ".join(["count(*)", _KEYS_HASH if hash_keys else "null", *sums])
+        if scope == "read" or self._direct.is_open:
+            columns = ", ".join(map(quoted, names)) or "1"
+            relation = self._direct.relation if self._direct.is_open else self._stage
+            source = f"select {self._key} as key, {columns} from {relation}"
+            rows, key_hash, *money = self._one(f"select {wanted} from ({source})")
+        else:
+            with self._db.registered("gone", self._gone_table()):
+                rows, key_hash, *money = self._one(
+                    f"select {wanted} from ({self._live_after(names)})"
+                )
+        found = {n: Decimal(m) for n, m in zip(names, money, strict=True)}
+        return Totals(int(rows), None if key_hash is None else int(key_hash), found)
+
+    def _live_after(self, names: Sequence[str]) -> str:
+        """Select of the live rows (key, `names`) as they will be once this load is committed."""
+        columns = "".join(f", {quoted(n)}" for n in names)
+        # In a struct, since arg_max alone passes over a last value of null.
+        fields = ", ".join(f"'{n}': {quoted(n)}" for n in ("gone", *names))
+        return f"""
+            with versions as (
+                select {self._key} as key, _as_of as seen_at, _is_deleted as gone{columns}
+                from {self._raw}
+                union all
+                select key, timestamp 'infinity', true{", null" * len(names)} from gone
+                where key not in (select {self._key} from {self._stage})
+                union all
+                select {self._key}, timestamp 'infinity', false{columns} from {self._stage}
+            ),
+            latest as (
+                select key, arg_max({{{fields}}}, seen_at) as state from versions group by key
+            )
+            select key{"".join(f", state.{quoted(n)}" for n in names)}
+            from latest where not state.gone
+        """
+
     def _gone_table(self) -> pa.Table:
         return pa.table({"key": pa.array(sorted(self._gone), pa.string())})
 
@@ -262,8 +335,8 @@ class DuckDbStagedLoad:
         has_rows = bool(self._waiting) or self._is_spilled
         if has_rows:
             self._compare()
-        with self._db.transaction():
-            appended = self._insert_versions(at, load) if has_rows else 0
+        with self._db.transaction(has_begun=self._direct.is_open):
+            appended = self._insert_versions(at, load) if has_rows else self._direct.finish()
             deleted = self._insert_tombstones(at, load) if self._gone else 0
             content = self._content_hash(load) if appended + deleted else "0"
             counts = (appended, deleted, content)
@@ -327,6 +400,7 @@ class DuckDbStagedLoad:
         ]  # fmt: skip
 
     def abandon(self) -> None:
+        self._direct.undo()
         self._unseal()
         self._waiting, self._waiting_rows = [], 0
         if self._is_spilled:

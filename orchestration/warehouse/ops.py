@@ -57,6 +57,7 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("as_of", "timestamp not null"),
     ),
     # One row a stream and run: what the source holds against what the warehouse holds.
+    # Scope `all`: everything; `read`: what this run read. Money: JSON of column and sum.
     "reconciliation": (
         ("run_id", "varchar not null"),
         ("stream", "varchar not null"),
@@ -66,6 +67,9 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("source_key_hash", "varchar"),
         ("warehouse_key_hash", "varchar"),
         ("verdict", "varchar not null"),
+        ("scope", "varchar"),
+        ("source_money", "varchar"),
+        ("warehouse_money", "varchar"),
     ),
     # One row an expectation and run.
     "check_results": (

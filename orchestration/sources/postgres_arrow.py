@@ -1,0 +1,93 @@
+"""Batches as the driver gives them become rows of the contract; odd ones are set aside.
+
+What PostgreSQL holds and a column cannot is rare, and looking for it in SQL costs every row.
+Here whole columns are looked at; rows with such a value are left out and named, so that the
+caller reads them again with the query that treats each by its rule. Nothing is read here.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestration.sources.arrow import ARROW_TYPES
+from orchestration.sources.contract import RawTable
+from orchestration.sources.misfits import MAX_TIME, MIN_TIME, unfit_decimal
+
+# The driver adds 30 years to infinity and so lands before the year 1: outside all the same.
+_TIMES = pa.scalar(MIN_TIME, pa.timestamp("us")), pa.scalar(MAX_TIME, pa.timestamp("us"))
+_DATES = pa.scalar(MIN_TIME.date(), pa.date32()), pa.scalar(MAX_TIME.date(), pa.date32())
+_BOUNDS = {
+    "timestamp": tuple(b.cast(pa.int64()).as_py() for b in _TIMES),
+    "date": tuple(b.cast(pa.int32()).as_py() for b in _DATES),
+}
+
+
+def plain_rows(table: RawTable, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[str]]:
+    """Return the rows in which every value fits, typed, and the keys of the others."""
+    odd = _odd_rows(table, batch)
+    keys: list[str] = []
+    if odd is not None:
+        keys = [str(k) for k in batch.column(table.primary_key).filter(odd).to_pylist()]
+        batch = batch.filter(pc.invert(odd))
+    arrays = [_typed(batch.column(c.name), c.type) for c in table.landed_columns]
+    names = [c.name for c in table.landed_columns]
+    arrays.append(batch.column("_key_hash"))
+    return pa.RecordBatch.from_arrays(arrays, names=[*names, "_key_hash"]), keys
+
+
+def _typed(array: pa.Array, kind: str) -> pa.Array:
+    if kind == "timestamp":
+        # Dropping the zone of a UTC time is a change of name, not of value.
+        return array.view(pa.int64()).view(pa.timestamp("us"))
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    return array.cast(ARROW_TYPES[kind])  # type: ignore[index]
+
+
+def _odd_rows(table: RawTable, batch: pa.RecordBatch) -> pa.Array | None:
+    """Return which rows have a value that no column can hold; None when there is none."""
+    odd = batch.column("_nested") if "_nested" in batch.schema.names else None
+    if odd is not None:
+        odd = pc.fill_null(odd, False) if pc.any(odd).as_py() else None
+    for column in table.landed_columns:
+        array = batch.column(column.name)
+        found = None
+        if column.type in _BOUNDS:
+            found = _outside(array, *_BOUNDS[column.type])
+        elif column.type == "string_array":
+            found = _with_null_elements(array)
+        elif column.type == "numeric":
+            found = _unfit(array)
+        if found is not None:
+            odd = found if odd is None else pc.or_(odd, found)
+    return odd
+
+
+def _outside(array: pa.Array, low: int, high: int) -> pa.Array | None:
+    numbers = array.view(pa.int64() if pa.types.is_timestamp(array.type) else pa.int32())
+    ends = pc.min_max(numbers)
+    least, most = ends["min"].as_py(), ends["max"].as_py()
+    if least is None or (least >= low and most <= high):
+        return None
+    return pc.fill_null(pc.or_(pc.less(numbers, low), pc.greater(numbers, high)), False)
+
+
+def _with_null_elements(array: pa.Array) -> pa.Array | None:
+    elements = array.flatten()
+    if not elements.null_count:
+        return None
+    rows = set(pc.list_parent_indices(array).filter(pc.is_null(elements)).to_pylist())
+    return pa.array([i in rows for i in range(len(array))], pa.bool_())
+
+
+def _unfit(array: pa.Array) -> pa.Array | None:
+    text = array.storage if isinstance(array, pa.ExtensionArray) else array
+    try:
+        text.cast(ARROW_TYPES["numeric"])
+    except pa.ArrowInvalid:
+        values = text.to_pylist()
+        return pa.array([v is not None and unfit_decimal(Decimal(v)) for v in values], pa.bool_())
+    return None

@@ -1,0 +1,137 @@
+"""The first load of a large table, written once: straight into the raw table, in one transaction.
+
+There is no earlier version to compare with, so rows need not be staged. The transaction stays
+open until the load commits or is given up; until then nobody sees a row. Knows no source.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestration.sources.arrow import landed_schema
+from orchestration.sources.contract import META_COLUMNS, RawTable
+from orchestration.warehouse import ledger
+from orchestration.warehouse.base import LoadRequest
+from orchestration.warehouse.raw import quoted, raw_relation, row_hash_sql
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.duckdb import DuckDbWarehouse
+
+_KEY_HASH = "_key_hash"
+
+
+class DirectInsert:
+    """`rows` and `key_hash` are of what came; `check` refuses a batch."""
+
+    def __init__(
+        self,
+        warehouse: DuckDbWarehouse,
+        table: RawTable,
+        request: LoadRequest,
+        check: Callable[[pa.Table], None],
+    ) -> None:
+        self._db = warehouse
+        self._table = table
+        self._request = request
+        self._check = check
+        self._load = ledger.load_id(table, request.as_of)
+        self._problem: BaseException | None = None
+        self._views: list[str] = []
+        self.is_open = False
+        self.rows = 0
+        self.key_hash = 0
+
+    @property
+    def relation(self) -> str:
+        """Select of the rows of this load."""
+        columns = ", ".join(quoted(c.name) for c in self._table.landed_columns)
+        return (
+            f"(select {columns}, null::bigint as {_KEY_HASH} from {raw_relation(self._table)} "
+            f"where _load_id = '{self._load}')"
+        )
+
+    def insert(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Write rows as they come: one statement, so that the engine reads ahead and sorts out."""
+        if not self.is_open:
+            self._db.execute("begin transaction")
+            self.is_open = True
+        landed = landed_schema(self._table)
+        loose = pa.schema([pa.field(f.name, f.type) for f in landed])
+        reader = pa.RecordBatchReader.from_batches(loose, self._noted(batches, loose))
+        columns = ", ".join(quoted(c.name) for c in self._table.landed_columns)
+        meta = ", ".join(quoted(c.name) for c in META_COLUMNS)
+        try:
+            with self._db.registered("direct", reader):
+                self._db.execute(
+                    f"insert into {raw_relation(self._table)} ({columns}, {meta}) "
+                    f"select {columns}, ?::timestamp, ?, {row_hash_sql(self._table)}, false "
+                    "from direct",
+                    [ledger.naive_utc(self._request.as_of), self._load],
+                )
+        except duckdb.Error:
+            # The engine wraps what went wrong while it asked for the next batch.
+            if self._problem is not None:
+                raise self._problem from None
+            raise
+
+    def _noted(
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in batches:
+                self._check(pa.Table.from_batches([batch]))
+                self.rows += batch.num_rows
+                if _KEY_HASH in batch.schema.names:
+                    self.key_hash += _sum(batch.column(_KEY_HASH))
+                yield batch.select(schema.names).cast(schema)
+        except BaseException as error:
+            self._problem = error
+            raise
+
+    def show_as(self, name: str) -> None:
+        """Let SQL see the rows of this load under a name."""
+        self._db.execute(f"create or replace temp view {name} as {self.relation[1:-1]}")
+        self._views.append(name)
+
+    def finish(self) -> int:
+        """Leave one row a key, and return how many there are; before the commit."""
+        if not self.is_open:
+            return 0
+        for name in self._views:
+            self._db.execute(f"drop view if exists {name}")
+        if not self._request.has_unique_keys:
+            self._leave_one_a_key()
+        self.is_open = False
+        return self.rows
+
+    def _leave_one_a_key(self) -> None:
+        raw, key = raw_relation(self._table), quoted(self._table.primary_key)
+        mine = f"_load_id = '{self._load}'"
+        ((distinct,),) = self._db.execute(f"select count(distinct {key}) from {raw} where {mine}")
+        if distinct != self.rows:
+            self._db.execute(
+                f"delete from {raw} where {mine} and rowid not in "
+                f"(select max(rowid) from {raw} where {mine} group by {key})"
+            )
+            self.rows = int(distinct)
+
+    def undo(self) -> None:
+        """Take everything back; harmless when there is nothing."""
+        if self.is_open:
+            self.is_open = False
+            # The transaction may have been rolled back by what failed in it.
+            with contextlib.suppress(duckdb.Error):
+                self._db.execute("rollback")
+
+
+def _sum(hashes: pa.Array) -> int:
+    """Sum 64-bit numbers without overflow: the halves apart."""
+    low = pc.sum(pc.bit_wise_and(hashes, pa.scalar(0xFFFFFFFF, pa.int64()))).as_py() or 0
+    high = pc.sum(pc.shift_right(hashes, pa.scalar(32, pa.int64()))).as_py() or 0
+    return int(high) * 2**32 + int(low)

@@ -1,0 +1,136 @@
+"""Personal data planted in every source is found nowhere: no byte of what a run leaves behind."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.simulation.platform import SimulatedPlatform
+from orchestration.simulation.postgres_load import DATABASES
+from orchestration.sources.contract import CONTRACT
+from orchestration.warehouse import Warehouse
+from tests.contract.landing.conftest import Extract
+from tests.contract.simulation.handmade import BASE, issue
+
+# Each names its place, so that a find says where it came from.
+EMAIL = "canary.{}@leak-example.org"
+CARD = "4000 0566 5566 5556"
+IBAN = "DE89 3704 0044 0532 0130 00"
+PHONE = "+49 170 1234567"
+NAME = "Canarina {}"
+STREET = "Kanarienstrasse 99 {}"
+FRAGMENTS = (
+    b"canary.", b"leak-example", b"Canarina", b"Kanarienstrasse", b"4000 0566", b"4000056655665556",
+    b"3704 0044", b"1234567", b"cnry_fp",
+)  # fmt: skip
+
+FREE_TEXT = f"call {PHONE} or {EMAIL.format('text')}, card {CARD}, account {IBAN}"
+
+
+def stripe_shapes() -> dict[str, dict[str, Any]]:
+    address = {"line1": STREET.format("stripe"), "city": "Kanarienstrasse"}
+    person = {
+        "email": EMAIL.format("stripe"),
+        "name": NAME.format("stripe"),
+        "phone": PHONE,
+        "address": address,
+    }
+    return {
+        "customer": {
+            **person, "shipping": person, "description": NAME.format("description"),
+            "metadata": {"account_id": "acc_1", "note": FREE_TEXT},
+        },
+        "invoice": {
+            "customer_email": EMAIL.format("invoice"), "customer_name": NAME.format("invoice"),
+            "customer_address": address, "customer_phone": PHONE, "customer_shipping": person,
+            "description": FREE_TEXT, "footer": NAME.format("footer"),
+            "metadata": {"note": FREE_TEXT},
+        },
+        "payment_intent": {
+            "receipt_email": EMAIL.format("receipt"), "shipping": person,
+            "description": NAME.format("intent"),
+            "last_payment_error": {"payment_method": {"billing_details": person}},
+        },
+        "payment_method": {
+            "billing_details": person,
+            "card": {"brand": "visa", "last4": "1234567", "fingerprint": "cnry_fp"},
+        },
+        "subscription": {"description": NAME.format("subscription"), "metadata": {"n": FREE_TEXT}},
+    }  # fmt: skip
+
+
+def plant(platform: SimulatedPlatform) -> None:
+    platform.switch(
+        stripe_shape=stripe_shapes(),
+        jira_shape={"reporter": {"displayName": NAME.format("jira"), "emailAddress": EMAIL}},
+    )
+    platform.load_issues([issue(1, summary=FREE_TEXT, description=FREE_TEXT)])
+    for source, database in DATABASES.items():
+        with platform.postgres.admin(database) as connection:
+            for table in (t for t in CONTRACT if t.source == source):
+                for column in table.columns:
+                    if column.pii == "none":
+                        continue
+                    text = FREE_TEXT if column.pii == "redact_text" else EMAIL.format(column.name)
+                    connection.execute(
+                        f"update {table.source_relation} set {column.name} = %s",  # type: ignore[arg-type]
+                        [NAME.format(column.name) if column.pii == "drop" else text],
+                    )
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def leaks(name: str, content: bytes) -> list[str]:
+    return [f"{fragment!r} in {name}" for fragment in FRAGMENTS if fragment in content]
+
+
+def test_no_canary_survives_extraction(
+    extract: Extract,
+    platform: SimulatedPlatform,
+    warehouse: Warehouse,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Last of this module: the rows of the databases stay changed."""
+    caplog.set_level(logging.DEBUG)
+    plant(platform)
+    sources = ("engine", "billing", "core", "stripe", "jira")
+    outcomes = extract(*sources)
+    assert {o.status for o in outcomes.values()} == {"ok"}
+    # Then every stream fails over values that are canaries themselves.
+    shapes = stripe_shapes()
+    for days, kind, required in ((8, "customer", "created"), (16, "invoice", "amount_due")):
+        platform.switch(stripe_shape={**shapes, kind: {**shapes[kind], required: EMAIL}})
+        failed = extract("stripe", "jira", as_of=BASE + timedelta(days=days))
+        assert any(o.status == "failed" for o in failed.values())
+        for outcome in failed.values():
+            assert leaks(outcome.stream, str(outcome.error).encode()) == []
+    warehouse.publish()
+    warehouse.close()
+    found = bytes_of(tmp_path)
+    assert any(name.endswith("warehouse.duckdb") for name in found)
+    logged = {"log": caplog.text.encode(), "output": "".join(capfd.readouterr()).encode()}
+    assert [leak for n, c in {**found, **logged}.items() for leak in leaks(n, c)] == []
+
+
+def test_a_canary_would_be_found(warehouse: Warehouse, tmp_path: Path) -> None:
+    """The search sees into the file: what is written there in the clear is found."""
+    warehouse.append_ops(
+        "quarantine",
+        [
+            {
+                "stream": "s", "row_key": "k", "column_name": "c", "rule": "r",
+                "value_text": NAME.format("here"), "load_id": "l", "as_of": BASE,
+            }
+        ],
+    )  # fmt: skip
+    warehouse.publish()
+    found = [leak for n, c in bytes_of(tmp_path).items() for leak in leaks(n, c)]
+    assert any("Canarina" in leak for leak in found)
