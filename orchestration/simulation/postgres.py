@@ -58,6 +58,7 @@ log_min_messages = error
 # The reader proves itself with a password, as it must in production; the
 # superuser exists for the simulator alone and only on this socket.
 _HBA = f"local all {_SUPERUSER} trust\nlocal all all scram-sha-256\n"
+_HBA_TCP = "host all all 127.0.0.1/32 scram-sha-256\n"
 
 
 class SimulatedPostgres:
@@ -67,8 +68,10 @@ class SimulatedPostgres:
     the wheel's own user, which needs to enter (not to read) every parent folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, loopback_port: int | None = None) -> None:
+        """`loopback_port`: listen on TCP as well, for clients that know no socket."""
         self.folder = folder.resolve()
+        self._port = loopback_port
         self._password = secrets.token_urlsafe(18)
         self._server: PostgresServer | None = None
         self._socket_dir: Path | None = None
@@ -111,6 +114,10 @@ class SimulatedPostgres:
         """Connection URI of the read-only extraction role."""
         return self._dsn(f"{READER}:{self._password}", database)
 
+    def admin_dsn(self, database: str) -> str:
+        """Connection URI of the superuser, who needs no password on this socket."""
+        return self._dsn(_SUPERUSER, database)
+
     def admin(self, database: str = _SUPERUSER) -> psycopg.Connection[tuple[object, ...]]:
         """Open an autocommit superuser connection; for the simulator and its tests."""
         return psycopg.connect(self._dsn(_SUPERUSER, database), autocommit=True)
@@ -131,7 +138,15 @@ class SimulatedPostgres:
     def _dsn(self, login: str, database: str) -> str:
         if self._socket_dir is None:
             raise RuntimeError("the simulated PostgreSQL has not been started")
-        return f"postgresql://{login}@/{database}?host={quote(str(self._socket_dir), safe='')}"
+        port = f"&port={self._port}" if self._port else ""
+        host = quote(str(self._socket_dir), safe="")
+        return f"postgresql://{login}@/{database}?host={host}{port}"
+
+    def tcp_dsn(self, database: str) -> str:
+        """Connection URI of the reading role by way of the loopback port."""
+        if self._port is None:
+            raise RuntimeError("the simulated PostgreSQL does not listen on TCP")
+        return f"postgresql://{READER}:{self._password}@127.0.0.1:{self._port}/{database}"
 
     def _initialise(self) -> None:
         """Run initdb once; a directory that was left half-made is made again."""
@@ -144,7 +159,7 @@ class SimulatedPostgres:
             server.ensure_pgdata_inited()
             with (self.folder / "postgresql.conf").open("a") as config:
                 config.write(_SETTINGS)
-            (self.folder / "pg_hba.conf").write_text(_HBA)
+            (self.folder / "pg_hba.conf").write_text(_HBA + _HBA_TCP * (self._port is not None))
             done.touch()
         self._server = server
 
@@ -157,7 +172,8 @@ class SimulatedPostgres:
             socket_dir = find_suitable_socket_dir(self.folder, PostgresServer.runtime_path)
             if socket_dir != self.folder and os.geteuid() == 0:
                 socket_dir.chmod(0o777)
-            options = f'-h "" -k "{socket_dir}"'
+            tcp = f"-h 127.0.0.1 -p {self._port}" if self._port else '-h ""'
+            options = f'{tcp} -k "{socket_dir}"'
             wait = ("-w", "-t", str(_START_SECONDS))
             log = str(self._server.log)
             pgexec(
