@@ -21,8 +21,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from orchestration.tickets import words
 from orchestration.tickets.classifier import (
     WEIGHTS_FILE,
+    WORD_WEIGHT,
     Matrix,
     authored_weights,
     classify,
@@ -147,16 +149,31 @@ def cross_validate(
     rulebook = load_rulebook()
     _, authored = authored_weights(rulebook)
     free = learnable(rulebook)
-    values, truth = design_matrix(rulebook, [*tickets, *more])
+    everything = [*tickets, *more]
+    values, truth = design_matrix(rulebook, everything)
     fold = np.append(_folds(tickets, folds), np.full(len(more), -1.0))
     predicted, confidence = np.zeros_like(truth), np.zeros_like(truth)
     for number in range(folds):
         held = fold == number
         scale, adjustment = fit(values[~held], truth[~held], authored, free, pull)
-        chances = softmax(values[held] @ (scale * authored + adjustment))
+        taught = [everything[i] for i in np.flatnonzero(~held)]
+        asked = [everything[i] for i in np.flatnonzero(held)]
+        chances = softmax(values[held] @ (scale * authored + adjustment) + opinions(taught, asked))
         predicted[held], confidence[held] = chances.argmax(axis=1), chances.max(axis=1)
     tested = fold >= 0
     return Figures(truth[tested], predicted[tested], confidence[tested])
+
+
+def word_model(tickets: Sequence[Ticket]) -> words.WordModel:
+    """Return the second opinion as learned from labelled tickets."""
+    texts = [(t.summary, t.description) for t in tickets]
+    return words.learn(texts, [CATEGORIES.index(t.category or "unclassified") for t in tickets])
+
+
+def opinions(taught: Sequence[Ticket], asked: Sequence[Ticket]) -> Matrix:
+    """Return the weighted second opinion on the asked tickets, one row each."""
+    model = word_model(taught)
+    return WORD_WEIGHT * np.array([model.scores(t.summary, t.description) for t in asked])
 
 
 def judge_held(tickets: Sequence[Ticket], held: Sequence[Ticket], pull: float = PULL) -> Figures:
@@ -166,7 +183,7 @@ def judge_held(tickets: Sequence[Ticket], held: Sequence[Ticket], pull: float = 
     values, truth = design_matrix(rulebook, tickets)
     scale, adjustment = fit(values, truth, authored, learnable(rulebook), pull)
     held_values, held_truth = design_matrix(rulebook, held)
-    chances = softmax(held_values @ (scale * authored + adjustment))
+    chances = softmax(held_values @ (scale * authored + adjustment) + opinions(tickets, held))
     return Figures(held_truth, chances.argmax(axis=1).astype(float), chances.max(axis=1))
 
 
@@ -219,6 +236,7 @@ def write_weights(tickets: Sequence[Ticket], measured: Figures, path: Path = WEI
         "scale": round(scale, 4),
         "adjustments": {name: row for name, row in rows.items() if row},
     }
+    words.write(word_model(tickets))
     head = "# Learned by `python -m orchestration.tickets.training FILES --write`; not by hand.\n"
     path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
