@@ -6,6 +6,8 @@ on the others: each stage is a Dagster run of its own (`orchestration.pipeline`)
 
 import dagster as dg
 
+from orchestration.defs.digest import DIGEST_SCHEDULE
+
 
 @dg.op(description="Extract, build, check, alert, write the page and publish.")
 def run_all_stages(context: dg.OpExecutionContext) -> None:
@@ -40,4 +42,5 @@ SCHEDULES = [
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Brings the page up to date before the working day.",
     ),
+    DIGEST_SCHEDULE,
 ]

@@ -15,6 +15,7 @@ from orchestration.defs.dbt import (
     reporting_keys,
     warehouse_models,
 )
+from orchestration.defs.digest import digest_job
 from orchestration.defs.quality import expectation_checks
 from orchestration.defs.runtime import RUNTIME, environment_runtime
 from orchestration.defs.schedules import SCHEDULES, pipeline_job
@@ -51,6 +52,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         asset_checks=[checks],
         jobs=[
             pipeline_job,
+            digest_job,
             dg.define_asset_job(EXTRACT, selection=raw.without_checks()),
             # dbt's own tests run with the models; the expectations are a stage of their own.
             dg.define_asset_job(

@@ -1,6 +1,6 @@
 -- grain: one row a pattern and ISO week of the window in which it was seen
 with pattern_weeks as (
-    select * from {{ ref('int_support__pattern_weeks') }}
+    select * from {{ ref('rpt_pattern_weeks') }}
 ),
 
 final as (

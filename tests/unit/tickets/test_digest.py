@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,31 +11,47 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.defs.digest import DIGEST_SCHEDULE
+from orchestration.defs.schedules import SCHEDULES
 from orchestration.errors import PermanentFailure
-from orchestration.tickets.digest import week_label, week_start, write_digest
+from orchestration.tickets.digest import last_week, send_digest, write_digest
+from orchestration.tickets.digest_content import week_label, week_start
 
 SCRIPT = "<script>alert(1)</script>"
 
 
+TABLES = {
+    "rpt_tickets_weekly": "iso_week varchar, week_start_date date, category varchar,"
+    " tickets bigint, change bigint, engineering_blocked bigint, sure_tickets bigint,"
+    " tickets_low bigint, tickets_high bigint, support_cases bigint, ticket_keys varchar",
+    "rpt_ticket_categories": "category varchar, title varchar, workstream varchar, link varchar,"
+    " mechanism varchar, metric_id varchar, tickets bigint, tickets_low bigint,"
+    " tickets_high bigint, peak_week varchar, peak_tickets bigint, cases_per_ticket decimal(38,9),"
+    " trend_per_week decimal(38,9), trend_low decimal(38,9), trend_high decimal(38,9),"
+    " trend_direction varchar",
+    "rpt_metric_status": "metric_id varchar, title varchar, unit varchar, workstream varchar,"
+    " value decimal(38,9), value_date date, as_of timestamp, evidence varchar, freshness varchar,"
+    " stale_by_hours bigint, oldest_source varchar, level varchar",
+    "rpt_patterns": "pattern_id varchar, title varchar, description varchar, display_order bigint,"
+    " first_week varchar, last_week varchar, trend_per_week decimal(38,9),"
+    " trend_low decimal(38,9), trend_high decimal(38,9), trend_direction varchar",
+    "rpt_pattern_weeks": "pattern_id varchar, category varchar, iso_week varchar, tickets bigint,"
+    " change bigint, state varchar, ticket_keys varchar",
+    "rpt_ticket_quality": "category varchar, tested_tickets bigint, correct_tickets bigint,"
+    " f1 decimal(38,9)",
+    "rpt_ticket_candidates": "candidate_id varchar, category varchar, terms varchar,"
+    " tickets bigint, last_week varchar, ticket_keys varchar",
+}
+
+
 class DuckRows:
-    """A warehouse in memory with the reporting models the digest reads."""
+    """A warehouse in memory with the reporting models the digest reads, and nothing else."""
 
     def __init__(self) -> None:
         self.db = duckdb.connect()
-        self.db.execute("create schema reporting; create schema marts")
-        self.db.execute(
-            "create table reporting.rpt_tickets_weekly (iso_week varchar, week_start_date date,"
-            " category varchar, tickets bigint, engineering_blocked bigint);"
-            "create table reporting.rpt_ticket_categories (category varchar, title varchar,"
-            " workstream varchar, link varchar, mechanism varchar, tickets bigint,"
-            " peak_week varchar, peak_tickets bigint);"
-            "create table reporting.rpt_metric_status (metric_id varchar, title varchar,"
-            " unit varchar, workstream varchar, value decimal(38,9), value_date date,"
-            " as_of timestamp, evidence varchar, freshness varchar, stale_by_hours bigint,"
-            " oldest_source varchar, level varchar);"
-            "create table marts.fct_tickets (issue_key varchar, iso_week varchar,"
-            " category varchar, is_engineering boolean)"
-        )
+        self.db.execute("create schema reporting")
+        for name, columns in TABLES.items():
+            self.db.execute(f"create table reporting.{name} ({columns})")
 
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
         found = self.db.execute(sql, params)
@@ -44,79 +60,125 @@ class DuckRows:
 
     def fill(self, table: str, rows: list[tuple[object, ...]]) -> None:
         marks = ", ".join("?" for _ in rows[0])
-        self.db.executemany(f"insert into {table} values ({marks})", rows)
+        self.db.executemany(f"insert into reporting.{table} values ({marks})", rows)
+
+
+def weekly(week: str, day: date, category: str, *counts: int | None, keys: str) -> tuple[Any, ...]:
+    """Counts: tickets, change, blocked, sure, low, high, cases."""
+    return (week, day, category, *counts, keys)
+
+
+W11, W12 = date(2026, 3, 9), date(2026, 3, 16)
 
 
 @pytest.fixture
 def warehouse() -> DuckRows:
     made = DuckRows()
     made.fill(
-        "reporting.rpt_tickets_weekly",
+        "rpt_tickets_weekly",
         [
-            ("2026-W11", date(2026, 3, 9), "bad_debt", 5, 5),
-            ("2026-W11", date(2026, 3, 9), "refund", 4, 0),
-            ("2026-W12", date(2026, 3, 16), "bad_debt", 2, 1),
-            ("2026-W12", date(2026, 3, 16), "refund", 6, 0),
+            weekly("2026-W11", W11, "bad_debt", 2, None, 2, 2, 1, 3, 2, keys="BILL-1,BILL-2"),
+            weekly("2026-W11", W11, "refund", 1, None, 0, 1, 1, 1, 1, keys="BILL-5"),
+            weekly("2026-W12", W12, "bad_debt", 1, -1, 1, 1, 1, 2, 4, keys="BILL-20"),
+            weekly("2026-W12", W12, "refund", 3, 2, 0, 3, 2, 4, 3, keys="BILL-10,BILL-11,BILL-9"),
         ],
     )
     made.fill(
-        "reporting.rpt_ticket_categories",
+        "rpt_ticket_categories",
         [
-            (
-                "bad_debt",
-                "Bad Debt " + SCRIPT,
-                "Dunning Brain",
-                "direct",
-                "why|x",
-                7,
-                "2026-W11",
-                5,
-            ),
-            ("refund", "Refund", None, "none", None, 10, "2026-W12", 6),
+            ("bad_debt", "Bad Debt " + SCRIPT, "Dunning Brain", "direct", "why|x",
+             "bad_debt_inconsistent_accounts", 7, 5, 9, "2026-W11", 2, Decimal("1.5"),
+             Decimal("-0.28"), Decimal("-0.512"), Decimal("-0.047"), "falling"),
+            ("refund", "Refund", None, "none", None, None, 10, 9, 12, "2026-W12", 3,
+             Decimal("1"), Decimal("0.1"), Decimal("-0.2"), Decimal("0.4"), "no_clear_trend"),
         ],
-    )
+    )  # fmt: skip
     made.fill(
-        "reporting.rpt_metric_status",
+        "rpt_metric_status",
         [
             ("bad_debt_inconsistent_accounts", "Inconsistent accounts", "accounts",
              "Dunning Brain", Decimal("1529.000000000"), date(2026, 3, 21),
              "2026-03-22", "measured", "stale", 54, "stripe.customers", "warning"),
+            ("unused", "Unused metric", "accounts", "x", Decimal("1"), date(2026, 3, 21),
+             "2026-03-22", "measured", "fresh", 0, "engine", "ok"),
         ],
     )  # fmt: skip
-    keys = [(f"BILL-{n}", "2026-W12", "refund", True) for n in (9, 10, 11, 12, 13)]
-    keys += [("BILL-14", "2026-W12", "refund", True), ("BILL-15", "2026-W12", "refund", False)]
-    keys += [("BILL-20", "2026-W12", "bad_debt", True), ("BILL-3", "2026-W12", "bad_debt", True)]
-    keys += [("BILL-1", "2026-W11", "refund", True)]
-    made.fill("marts.fct_tickets", keys)
+    trend = (Decimal("0.1"), Decimal("-0.1"), Decimal("0.3"), "no_clear_trend")
+    made.fill(
+        "rpt_patterns",
+        [
+            ("forgot", "Forgot", SCRIPT, 1, "2026-W11", "2026-W12", *trend),
+            ("banned", "Banned", "Said so.", 2, "2026-W12", "2026-W12", *trend),
+            ("old", "Old story", "Was.", 3, "2026-W02", "2026-W09", *trend),
+        ],
+    )
+    made.fill(
+        "rpt_pattern_weeks",
+        [
+            ("forgot", "refund", "2026-W12", 3, 2, "growing", "BILL-10,BILL-11,BILL-9"),
+            ("banned", "bad_debt", "2026-W12", 1, 1, "new", "BILL-20"),
+            ("old", "refund", "2026-W12", 0, 0, "gone", ""),
+        ],
+    )
+    made.fill("rpt_ticket_quality", [("bad_debt", 10, 9, Decimal("0.9")),
+                                     ("refund", 10, 10, Decimal("0.95"))])  # fmt: skip
+    made.fill(
+        "rpt_ticket_candidates",
+        [
+            ("candidate-BILL-9", "refund", "wallet, <b>fish</b>", 3, "2026-W12", "BILL-9"),
+            ("candidate-BILL-1", "refund", "long ago", 3, "2026-W03", "BILL-1"),
+        ],
+    )
     return made
 
 
-def test_counts_changes_metric_and_keys_are_shown(warehouse: DuckRows, tmp_path: Path) -> None:
+def test_counts_changes_intervals_metric_and_keys_are_shown(
+    warehouse: DuckRows, tmp_path: Path
+) -> None:
     report = write_digest(warehouse, "2026-W12", tmp_path / "digests")
     text = report.markdown.read_text("utf-8")
     assert report.markdown.name == "tickets-2026-W12.md"
     assert "2026-03-16 to 2026-03-22 (UTC)" in text
-    assert "**8 tickets** (−1 against the week before), 1 of them" in text
+    assert "**4 tickets** (+1 against the week before), 1 of them" in text
+    assert "7 support cases" in text
     row = next(line for line in text.splitlines() if line.startswith("| Bad Debt"))
-    assert "| 2 | −3 | 1 (50 %) | 7 | 2026-W11 (5) | Dunning Brain (direct) |" in row
+    assert "| 1 | 1 to 2 | −1 | 1 (100 %) | 4 | 7 | 5 to 9 | −0.28 (−0.512 to −0.047) |" in row
+    assert "| 2026-W11 (2) | Dunning Brain (direct) |" in row
     assert "| 1,529 | stale by 54 h (stripe.customers) |" in row
-    assert "Refund rose from 4 to 6 tickets" in text
-    assert "Refund is at its peak of the window (6 tickets)" in text
-    assert "- Refund (6): BILL-9, BILL-10, BILL-11, BILL-12, BILL-13, BILL-14\n" in text
+    assert "Refund rose from 1 to 3 tickets" in text
+    assert "is falling over the window by −0.28 tickets a week" in text
+    assert "Refund is at its peak of the window (3 tickets)" in text
+    assert "macro-F1 0.925 and puts 95.0 %" in text
+    assert "- Refund (3): BILL-9, BILL-10, BILL-11\n" in text
+    assert "Unused metric" not in text
+
+
+def test_patterns_stand_under_what_became_of_them(warehouse: DuckRows, tmp_path: Path) -> None:
+    text = write_digest(warehouse, "2026-W12", tmp_path).markdown.read_text("utf-8")
+    parts = dict(part.split("\n", 1) for part in text.split("### ")[1:])
+    assert "- Banned (banned): 1 tickets (+1), seen 2026-W12 to 2026-W12: BILL-20" in parts["New"]
+    assert "BILL-9, BILL-10, BILL-11" in parts["Growing"]
+    assert "- Old story (old): 0 tickets" in parts["Gone"]
+    assert parts["Most tickets"].index("Forgot") < parts["Most tickets"].index("Banned")
+    assert "Old story" not in parts["Most tickets"]
+    assert "3 tickets: BILL-9" in parts["Not named yet"]
+    assert "long ago" not in parts["Not named yet"]
 
 
 def test_html_expands_every_count_and_escapes_all_text(warehouse: DuckRows, tmp_path: Path) -> None:
     html = write_digest(warehouse, "2026-W12", tmp_path).html.read_text("utf-8")
     assert "<script" not in html
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "<b>" not in html
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 2
     assert '<a href="#tickets-refund">Refund</a>' in html
-    assert '<details id="tickets-refund"><summary>Refund: 6 tickets</summary>' in html
-    assert "BILL-15" not in html
+    assert '<details id="tickets-refund"><summary>Refund: 3 tickets</summary>' in html
+    assert "BILL-9, BILL-10, BILL-11" in html
 
 
 def test_markdown_cannot_be_broken_by_a_title(warehouse: DuckRows, tmp_path: Path) -> None:
     text = write_digest(warehouse, "2026-W12", tmp_path).markdown.read_text("utf-8")
     assert "<script>" not in text
+    assert "<b>" not in text
     assert "why\\|x" in text
 
 
@@ -128,12 +190,50 @@ def test_a_second_run_is_byte_identical(warehouse: DuckRows, tmp_path: Path) -> 
 
 
 def test_the_first_week_of_the_window_has_no_change(warehouse: DuckRows, tmp_path: Path) -> None:
-    warehouse.db.execute("delete from marts.fct_tickets where iso_week = '2026-W11'")
-    rows = [(f"BILL-{n}", "2026-W11", "refund", True) for n in range(100, 104)]
-    rows += [(f"BILL-{n}", "2026-W11", "bad_debt", True) for n in range(200, 205)]
-    warehouse.fill("marts.fct_tickets", rows)
     text = write_digest(warehouse, "2026-W11", tmp_path).markdown.read_text("utf-8")
-    assert "**9 tickets** (– against the week before)" in text
+    assert "**3 tickets** (– against the week before)" in text
+
+
+def test_without_a_measurement_no_interval_is_claimed(warehouse: DuckRows, tmp_path: Path) -> None:
+    warehouse.db.execute("delete from reporting.rpt_ticket_quality")
+    warehouse.db.execute("update reporting.rpt_tickets_weekly set tickets_low = null")
+    text = write_digest(warehouse, "2026-W12", tmp_path).markdown.read_text("utf-8")
+    assert "nothing has been measured" in text
+    assert "macro-F1" not in text
+    assert "| 1 | – | −1 |" in text
+
+
+def test_sending_reports_each_channel_and_carries_the_text(
+    warehouse: DuckRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, str]] = []
+
+    class Channel:
+        def add(self, url: str) -> bool:
+            self.url = url
+            return True
+
+        def notify(self, title: str, body: str) -> bool:
+            sent.append((title, body))
+            return self.url.startswith("good")
+
+    monkeypatch.setattr("apprise.Apprise", Channel)
+    report = write_digest(warehouse, "2026-W12", tmp_path)
+    outcomes = send_digest(report, "2026-W12", "good://a bad://b")
+    assert [(o.channel, o.delivered) for o in outcomes] == [("good", True), ("bad", False)]
+    assert sent[0] == ("Tickets of week 2026-W12", report.markdown.read_text("utf-8"))
+
+
+def test_the_digest_is_scheduled_for_monday_after_the_morning_run() -> None:
+    assert DIGEST_SCHEDULE in SCHEDULES
+    assert DIGEST_SCHEDULE.cron_schedule == "0 7 * * 1"
+    assert DIGEST_SCHEDULE.execution_timezone == "UTC"
+    monday = datetime(2026, 3, 23, 7, tzinfo=UTC)
+    first = next(DIGEST_SCHEDULE.get_schedule_iterator(monday.timestamp() - 3600))
+    assert first == monday
+    assert last_week(monday.date()) == "2026-W12"
+    assert last_week(date(2027, 1, 4)) == "2026-W53"
+    assert last_week(date(2026, 1, 4)) == "2025-W52"
 
 
 @pytest.mark.parametrize("week", ["2026-12", "2026-W54", "2025-W53", "W12", "2026-W00", "x/../y"])
@@ -149,7 +249,9 @@ def test_a_week_outside_the_window_names_the_window(warehouse: DuckRows, tmp_pat
 
 
 def test_counts_without_their_keys_are_an_error(warehouse: DuckRows, tmp_path: Path) -> None:
-    warehouse.db.execute("delete from marts.fct_tickets where issue_key = 'BILL-20'")
+    warehouse.db.execute(
+        "update reporting.rpt_tickets_weekly set ticket_keys = '' where category = 'bad_debt'"
+    )
     with pytest.raises(PermanentFailure, match="disagree for bad_debt"):
         write_digest(warehouse, "2026-W12", tmp_path)
     assert not list(tmp_path.iterdir())
