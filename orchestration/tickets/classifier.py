@@ -21,7 +21,7 @@ from orchestration.errors import PermanentFailure
 from orchestration.tickets.blocked import BlockedVerdict, judge_blocked
 from orchestration.tickets.evidence import Evidence, Match, read
 from orchestration.tickets.rulebook import CATEGORIES, Pattern, Rulebook, load_rulebook
-from orchestration.tickets.words import WORDS_FILE, Said, WordModel, load_words, total
+from orchestration.tickets.words import WORDS_FILE, Said, WordModel, load_words
 
 WEIGHTS_FILE = Path(__file__).parent / "weights.yml"
 BIAS = "base"
@@ -110,9 +110,18 @@ def measured_quality(weights_path: Path = WEIGHTS_FILE) -> dict[str, Any] | None
 
 def vector(features: tuple[str, ...], evidence: Evidence) -> Matrix:
     """Return the feature values in order; the bias is 1."""
-    values = [evidence.values.get(name, 0.0) for name in features]
+    place = _places(features)
+    values = np.zeros(len(features))
+    for name, value in evidence.values.items():
+        if name in place:
+            values[place[name]] = value
     values[-1] = 1.0
-    return np.array(values, dtype=np.float64)
+    return values
+
+
+@cache
+def _places(features: tuple[str, ...]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(features)}
 
 
 def softmax(scores: Matrix) -> Matrix:
@@ -127,7 +136,7 @@ def classify(model: Model, summary: str, description: str) -> Classification:
     evidence = read(model.rulebook, summary, description)
     values = vector(model.features, evidence)
     said = model.words.hear(summary, description)
-    opinion = WORD_WEIGHT * total(said)
+    opinion = WORD_WEIGHT * said.total()
     probabilities = softmax(values @ model.weights + opinion)
     order = np.argsort(-probabilities, kind="stable")
     winner, second = int(order[0]), int(order[1])
@@ -165,15 +174,13 @@ def _cues(pattern: Pattern, evidence: Evidence) -> tuple[Match, ...]:
     return tuple(match for name in said if (match := evidence.first(name)))
 
 
-def _heaviest(said: list[Said], category: int) -> Match | None:
+def _heaviest(said: Said, category: int) -> Match | None:
     """The plain word that speaks most for the category."""
-    speaking = [word for word in said if word.points[category] > 0]
-    if not speaking:
+    word = said.heaviest(category)
+    if word is None:
         return None
-    word = max(speaking, key=lambda w: float(w.points[category]))
-    return Match(
-        WORDS, False, word.text, "summary" if word.is_summary else "description", word.offset
-    )
+    text, is_summary, offset = word
+    return Match(WORDS, False, text, "summary" if is_summary else "description", offset)
 
 
 def _shown_match(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from orchestration.tickets.classifier import Classification, classify, load_model
+from orchestration.tickets.classifier import Classification
 from orchestration.tickets.files import read_tickets
+from orchestration.tickets.many import classify_all
 
 
 def classify_file(path: Path | str) -> dict[str, Any]:
@@ -15,9 +16,9 @@ def classify_file(path: Path | str) -> dict[str, Any]:
     Each line needs `key`, `summary` and `description` (null allowed); a category in the file
     is ignored. Raises PermanentFailure naming file, row and field of a bad line.
     """
-    model = load_model()
     tickets = read_tickets(Path(path))
-    return {"tickets": [_row(t.key, classify(model, t.summary, t.description)) for t in tickets]}
+    verdicts = classify_all([(t.summary, t.description) for t in tickets])
+    return {"tickets": [_row(t.key, v) for t, v in zip(tickets, verdicts, strict=True)]}
 
 
 def _row(key: str, verdict: Classification) -> dict[str, Any]:

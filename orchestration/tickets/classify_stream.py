@@ -14,10 +14,10 @@ from orchestration.tickets.candidates import Candidate, Loose, group
 from orchestration.tickets.classifier import (
     Classification,
     Model,
-    classify,
     load_model,
     measured_quality,
 )
+from orchestration.tickets.many import classify_all
 
 STREAM = "tickets.classifications"
 _NEEDED = ("issue_id", "issue_key", "summary", "description_text")
@@ -37,7 +37,7 @@ def classify_table(issues: pa.Table) -> pa.Table:
         raise KeyError(f"issues lack {', '.join(missing)}; needed: {', '.join(_NEEDED)}")
     model = load_model()
     rows = issues.select(list(_NEEDED)).to_pylist()
-    verdicts = [classify(model, *_texts(row)) for row in rows]
+    verdicts = classify_all([_texts(row) for row in rows])
     candidates = _candidates(rows, verdicts)
     return pa.Table.from_pylist(
         [

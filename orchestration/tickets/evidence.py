@@ -97,8 +97,12 @@ def languages_of(folded: str) -> tuple[str, ...]:
     words = _WORD.findall(folded[:4000])
     if not words:
         return ("en",)
-    english = sum(word in _ENGLISH for word in words)
-    counts = {language: sum(word in stops for word in words) for language, stops in _STOPS.items()}
+    said = Counter(words)
+    english = sum(said[word] for word in _ENGLISH & said.keys())
+    counts = {
+        language: sum(said[word] for word in stops & said.keys())
+        for language, stops in _STOPS.items()
+    }
     best = max(counts.values())
     if best < max(1, english) or best < 0.1 * len(words):
         return ("en",)

@@ -16,6 +16,7 @@ from orchestration.tickets.phrases import compile_phrases, fold
 _LITERAL = re.compile(r"[^\W_]+")
 _WORD = re.compile(r"(?<!\w)[^\W_]+")
 _KEY = 3
+_MOST_REMEMBERED = 50_000
 
 Entry = tuple[int, re.Pattern[str]]
 
@@ -48,6 +49,7 @@ class PhraseIndex:
     exact: _Table = field(default_factory=_Table)
     prefixed: _Table = field(default_factory=_Table)
     anywhere: _Table = field(default_factory=_Table)
+    _known: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
 
     def hits(self, folded: str, done: set[int]) -> Iterator[tuple[int, int, int]]:
         """Yield (concept, start, end) in text order; concepts put into `done` are left out."""
@@ -56,15 +58,28 @@ class PhraseIndex:
                 if concept in done:
                     break
                 yield concept, match.start(), match.end()
+        known = self._known
         for word in _WORD.finditer(folded):
-            text, start = word.group(), word.start()
-            for table, key in ((self.exact, text), (self.prefixed, text[:_KEY])):
-                for concept, pattern in table[key]:
-                    if concept in done:
-                        continue
-                    found = pattern.match(folded, start)
-                    if found:
-                        yield concept, start, found.end()
+            text = word.group()
+            entries = known.get(text)
+            if entries is None:
+                entries = self._remember(text)
+            if not entries:
+                continue
+            start = word.start()
+            for concept, pattern in entries:
+                if concept in done:
+                    continue
+                found = pattern.match(folded, start)
+                if found:
+                    yield concept, start, found.end()
+
+    def _remember(self, word: str) -> tuple[Entry, ...]:
+        """Phrases that may begin with this word, kept for the next time it is met."""
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        entries = self._known[word] = self.exact[word] + self.prefixed[word[:_KEY]]
+        return entries
 
 
 def build_index(phrases: list[tuple[int, list[str]]]) -> PhraseIndex:

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from orchestration.errors import PermanentFailure
 from orchestration.tickets.candidates import Loose, group
-from orchestration.tickets.classifier import classify, load_model
-from orchestration.tickets.files import read_tickets
+from orchestration.tickets.classifier import load_model
+from orchestration.tickets.files import Ticket, read_tickets
+from orchestration.tickets.many import classify_all
 
 
 class Rows(Protocol):
@@ -108,10 +109,7 @@ def candidate_groups(path: Path) -> dict[str, Any]:
     }
 
 
-def _verdicts(path: Path) -> list[tuple[Any, str | None, str]]:
-    model = load_model()
-    found = []
-    for ticket in read_tickets(path):
-        verdict = classify(model, ticket.summary, ticket.description)
-        found.append((ticket, verdict.pattern, verdict.category))
-    return found
+def _verdicts(path: Path) -> list[tuple[Ticket, str | None, str]]:
+    tickets = read_tickets(path)
+    verdicts = classify_all([(t.summary, t.description) for t in tickets])
+    return [(t, v.pattern, v.category) for t, v in zip(tickets, verdicts, strict=True)]

@@ -36,44 +36,53 @@ _RATE = 0.1
 
 @dataclass(frozen=True)
 class Said:
-    """One known word of a text, as written, with its place and its points a category."""
+    """The known words of a text: positions in the model, and where each is said first."""
 
-    text: str
-    is_summary: bool
-    offset: int
+    terms: NDArray[np.int64]
+    places: tuple[tuple[str, bool, int], ...]
+    """(as written, in the summary, offset) of each."""
     points: Matrix
+    """Words x categories."""
+
+    def total(self) -> Matrix:
+        """Return the points of each category."""
+        result: Matrix = self.points.sum(axis=0)
+        return result
+
+    def heaviest(self, category: int) -> tuple[str, bool, int] | None:
+        """The word that speaks most for a category, None when none does."""
+        if not self.places:
+            return None
+        best = int(self.points[:, category].argmax())
+        return self.places[best] if self.points[best, category] > 0 else None
 
 
 @dataclass(frozen=True)
 class WordModel:
-    """Weights a word (rarity first, then one a category)."""
+    """Positions of the known words, their rarity, and weights (words x categories)."""
 
-    rarity: dict[str, float]
-    weights: dict[str, Matrix]
+    place: dict[str, int]
+    rarity: Matrix
+    weights: Matrix
 
-    def hear(self, summary: str, description: str) -> list[Said]:
+    def hear(self, summary: str, description: str) -> Said:
         """Return the known words of a ticket, each once, with their points."""
-        found: dict[str, tuple[str, bool, int]] = {}
+        found: dict[int, tuple[str, bool, int]] = {}
+        place = self.place.get
         for term, text, is_summary, offset in _terms(summary, description):
-            if term in self.rarity and term not in found:
-                found[term] = (text, is_summary, offset)
-        length = math.sqrt(sum(self.rarity[term] ** 2 for term in found)) or 1.0
-        return [
-            Said(*place, self.weights[term] * (self.rarity[term] / length))
-            for term, place in found.items()
-        ]
+            known = place(term)
+            if known is not None and known not in found:
+                found[known] = (text, is_summary, offset)
+        terms = np.fromiter(found, dtype=np.int64, count=len(found))
+        rarity = self.rarity[terms]
+        length = math.sqrt(float(rarity @ rarity)) or 1.0
+        return Said(
+            terms, tuple(found.values()), self.weights[terms] * (rarity / length)[:, np.newaxis]
+        )
 
     def scores(self, summary: str, description: str) -> Matrix:
         """Return the points of each category."""
-        return total(self.hear(summary, description))
-
-
-def total(said: Sequence[Said]) -> Matrix:
-    """Return the sum of the words' points, one number a category."""
-    result: Matrix = np.zeros(len(CATEGORIES))
-    for word in said:
-        result = result + word.points
-    return result
+        return self.hear(summary, description).total()
 
 
 def _terms(summary: str, description: str) -> Iterator[tuple[str, str, bool, int]]:
@@ -102,10 +111,7 @@ def learn(texts: Sequence[tuple[str, str]], truth: Sequence[int]) -> WordModel:
         values[row, chosen] = rarity[chosen]
         values[row] /= np.linalg.norm(values[row]) or 1.0
     weights = _fit(values, np.eye(len(CATEGORIES))[np.asarray(truth, dtype=int)])
-    return WordModel(
-        rarity={term: round(float(rarity[n]), 3) for term, n in place.items()},
-        weights={term: np.round(weights[n], 2) for term, n in place.items()},
-    )
+    return WordModel(place, np.round(rarity, 3), np.round(weights, 2))
 
 
 def _fit(values: Matrix, wanted: Matrix) -> Matrix:
@@ -124,15 +130,15 @@ def _fit(values: Matrix, wanted: Matrix) -> Matrix:
 
 def write(model: WordModel, path: Path = WORDS_FILE) -> None:
     """Store the model: one line a word, rarity and then hundredths of points a category."""
-    lines = [
-        f"{json.dumps(term)}: {json.dumps([rarity, *hundredths(model.weights[term])])}"
-        for term, rarity in model.rarity.items()
-    ]
+    rows = {
+        term: [float(model.rarity[n]), *_hundredths(model.weights[n])]
+        for term, n in model.place.items()
+    }
+    lines = [f"{json.dumps(term)}: {json.dumps(row)}" for term, row in rows.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
-def hundredths(weights: Matrix) -> list[int]:
-    """Return the weights as whole hundredths."""
+def _hundredths(weights: Matrix) -> list[int]:
     return [round(100 * float(weight)) for weight in weights]
 
 
@@ -140,7 +146,5 @@ def hundredths(weights: Matrix) -> list[int]:
 def load_words(path: Path = WORDS_FILE) -> WordModel:
     """Return the stored model."""
     entries = json.loads(path.read_text("utf-8"))
-    return WordModel(
-        rarity={term: float(entry[0]) for term, entry in entries.items()},
-        weights={term: np.array(entry[1:]) / 100 for term, entry in entries.items()},
-    )
+    table = np.array(list(entries.values()), dtype=np.float64)
+    return WordModel({term: n for n, term in enumerate(entries)}, table[:, 0], table[:, 1:] / 100)

@@ -23,6 +23,7 @@ import pytest
 from orchestration.sources.contract import CONTRACT, META_COLUMNS, table
 from orchestration.warehouse.ops import ops_ddl
 from orchestration.warehouse.raw import raw_ddl
+from tests.dbt.ticket_rows import tickets_rows
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 AS_OF = "2026-03-03T06:00:00Z"
@@ -136,6 +137,11 @@ def fill(warehouse: Path) -> None:
             connection.execute(
                 f"insert into raw.engine__subs_account ({names}) values ({marks})",
                 list(row.values()),
+            )
+        for name, row in tickets_rows():
+            marks = ", ".join("?" for _ in row)
+            connection.execute(
+                f"insert into raw.{name} ({', '.join(row)}) values ({marks})", list(row.values())
             )
         for stream in CONTRACT:
             for day, as_of in enumerate(DAYS):

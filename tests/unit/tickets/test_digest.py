@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.defs.digest import DIGEST_SCHEDULE
+from orchestration.alerting.delivery import Delivery
+from orchestration.clock import FixedClock
+from orchestration.defs.digest import DIGEST_SCHEDULE, digest_job
 from orchestration.defs.schedules import SCHEDULES
 from orchestration.errors import PermanentFailure
 from orchestration.tickets.digest import last_week, send_digest, write_digest
@@ -228,12 +231,46 @@ def test_the_digest_is_scheduled_for_monday_after_the_morning_run() -> None:
     assert DIGEST_SCHEDULE in SCHEDULES
     assert DIGEST_SCHEDULE.cron_schedule == "0 7 * * 1"
     assert DIGEST_SCHEDULE.execution_timezone == "UTC"
-    monday = datetime(2026, 3, 23, 7, tzinfo=UTC)
-    first = next(DIGEST_SCHEDULE.get_schedule_iterator(monday.timestamp() - 3600))
-    assert first == monday
-    assert last_week(monday.date()) == "2026-W12"
+    assert last_week(date(2026, 3, 23)) == "2026-W12"
     assert last_week(date(2027, 1, 4)) == "2026-W53"
     assert last_week(date(2026, 1, 4)) == "2025-W52"
+
+
+class Place:
+    """Settings as far as the job reads them."""
+
+    def __init__(self, home: Path, alert_urls: str) -> None:
+        self.home, self.alert_urls = home, alert_urls
+
+    def clock(self) -> FixedClock:
+        return FixedClock(datetime(2026, 3, 23, 7, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("urls", "delivered", "ends_well"),
+    [("", True, True), ("json://x", True, True), ("json://x", False, False)],
+)
+def test_the_job_writes_last_week_and_fails_when_a_channel_does(
+    warehouse: DuckRows,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    urls: str,
+    delivered: bool,
+    ends_well: bool,
+) -> None:
+    sent: list[str] = []
+
+    def deliver(to: str, title: str, body: str) -> list[Delivery]:
+        sent.append(title)
+        return [Delivery("json", delivered, "refused")]
+
+    monkeypatch.setattr("orchestration.alerting.delivery.deliver", deliver)
+    monkeypatch.setattr("orchestration.warehouse.open_warehouse", lambda *_: nullcontext(warehouse))
+    monkeypatch.setattr("orchestration.settings.Settings.load", lambda: Place(tmp_path, urls))
+    result = digest_job.execute_in_process(raise_on_error=False)
+    assert result.success is ends_well
+    assert sent == (["Tickets of week 2026-W12"] if urls else [])
+    assert (tmp_path / "digests" / "tickets-2026-W12.html").exists()
 
 
 @pytest.mark.parametrize("week", ["2026-12", "2026-W54", "2025-W53", "W12", "2026-W00", "x/../y"])
