@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 from orchestration.errors import PermanentFailure
 from orchestration.tickets.blocked import BlockedVerdict, judge_blocked
 from orchestration.tickets.evidence import Evidence, Match, read
-from orchestration.tickets.rulebook import CATEGORIES, Pattern, Rulebook, load_rulebook
+from orchestration.tickets.rulebook import (
+    CATEGORIES,
+    RULES_FILE,
+    Pattern,
+    Rulebook,
+    load_rulebook,
+)
 from orchestration.tickets.words import WORDS_FILE, Said, WordModel, load_words
 
 WEIGHTS_FILE = Path(__file__).parent / "weights.yml"
@@ -76,9 +82,12 @@ def authored_weights(rulebook: Rulebook) -> tuple[list[str], Matrix]:
 
 
 @cache
-def load_model(weights_path: Path = WEIGHTS_FILE) -> Model:
-    """Return rules and learned weights; PermanentFailure when the two don't fit together."""
-    rulebook = load_rulebook()
+def load_model(weights_path: Path = WEIGHTS_FILE, patterns: Path | None = None) -> Model:
+    """Return rules and learned weights; PermanentFailure when the two don't fit together.
+
+    `patterns` takes the place of the shipped pattern file.
+    """
+    rulebook = load_rulebook(RULES_FILE, patterns) if patterns else load_rulebook()
     features, weights = authored_weights(rulebook)
     text = weights_path.read_text("utf-8")
     learned = yaml.load(text, Loader=yaml.CSafeLoader)

@@ -51,6 +51,7 @@ def run(project: Path, command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.full
 def test_the_walkthrough_adds_a_pattern_that_counts(copy: Path) -> None:
     blocks = walkthrough()
     assert [language for language, _ in blocks] == ["sh", "yaml", "sh"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ from typer.testing import CliRunner
 
 from orchestration.cli import app
 from orchestration.errors import PermanentFailure
+from orchestration.simulation.ticket_texts import generate_tickets
 from orchestration.tickets.candidates import Loose, group
 from orchestration.tickets.classifier import classify, load_model
 from orchestration.tickets.evidence import read
 from orchestration.tickets.linting import lint_patterns
-from orchestration.tickets.rulebook import CATEGORIES, load_rulebook
+from orchestration.tickets.rulebook import CATEGORIES, PATTERNS_FILE, RULES_FILE, load_rulebook
 
+README = Path(__file__).parents[3] / "README.md"
 RULES = """\
 concepts:
   refund_ask:
@@ -165,3 +168,21 @@ def test_two_tickets_are_no_group_and_nothing_is_none() -> None:
     assert group(pair) == []
     assert group([]) == []
     assert group([Loose("A-1", "refund", "", "")] * 3) == []
+
+
+def test_the_entry_of_the_walkthrough_passes_the_linter_and_counts(tmp_path: Path) -> None:
+    """The walkthrough as a whole is followed in tests/e2e/test_add_a_pattern.py."""
+    section = README.read_text("utf-8").split("### Add a pattern\n", 1)[1]
+    entry = section.split("```yaml\n", 1)[1].split("```", 1)[0]
+    path = written(tmp_path, PATTERNS_FILE.read_text("utf-8") + entry)
+    assert lint_patterns(path, RULES_FILE) == []
+    model = load_model(patterns=path)
+    first, last = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    caught = [
+        t
+        for t in generate_tickets(1, first, last)
+        if t.category == "subscription_lifecycle"
+        and classify(model, t.summary, t.description).pattern == "reactivation_lost"
+    ]
+    assert len(caught) >= 5
+    assert {t.pattern for t in caught} == {None}
