@@ -111,6 +111,18 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("owner", "varchar"),
         ("status", "varchar"),
     ),
+    # One row a mark that a person set on a discrepancy; the last one of each holds.
+    "drift_marks": (
+        ("discrepancy_id", "varchar not null"),
+        ("detector", "varchar not null"),
+        ("entity_id", "varchar not null"),
+        ("kind", "varchar not null"),
+        ("mark_number", "bigint not null"),
+        ("mark", "varchar not null"),
+        ("reason", "varchar not null"),
+        ("marked_by", "varchar"),
+        ("marked_at", "timestamp not null"),
+    ),
     # One row an edition of the page.
     "editions": (
         ("edition_id", "varchar not null"),
