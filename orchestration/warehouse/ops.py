@@ -111,6 +111,13 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("owner", "varchar"),
         ("status", "varchar"),
     ),
+    # One row an edition of the page.
+    "editions": (
+        ("edition_id", "varchar not null"),
+        ("as_of", "timestamp not null"),
+        ("content_hash", "varchar not null"),
+        ("created_at", "timestamp not null"),
+    ),
     # One row a mark that a person set on a discrepancy; the last one of each holds.
     "drift_marks": (
         ("discrepancy_id", "varchar not null"),
@@ -122,13 +129,6 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("reason", "varchar not null"),
         ("marked_by", "varchar"),
         ("marked_at", "timestamp not null"),
-    ),
-    # One row an edition of the page.
-    "editions": (
-        ("edition_id", "varchar not null"),
-        ("as_of", "timestamp not null"),
-        ("content_hash", "varchar not null"),
-        ("created_at", "timestamp not null"),
     ),
 }
 
