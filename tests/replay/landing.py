@@ -104,9 +104,18 @@ def _key(table: RawTable, row: Row) -> str:
 class Landing:
     """Raw tables and ledger of one warehouse file, filled a boundary at a time."""
 
-    def __init__(self, warehouse: Path, world: Path, *, shuffle: int | None = None) -> None:
+    def __init__(
+        self,
+        warehouse: Path,
+        world: Path,
+        streams: Collection[str] | None = None,
+        *,
+        shuffle: int | None = None,
+    ) -> None:
+        """Rows land of `streams` only (None: all); every stream's loads are in the ledger."""
         self.connection = duckdb.connect(str(warehouse), config={"threads": 1})
         self.world = world
+        self._streams = streams
         self._shuffle = None if shuffle is None else random.Random(shuffle)
         for schema in ("raw", "ops"):
             self.connection.execute(f"create schema if not exists {schema}")
@@ -140,7 +149,8 @@ class Landing:
                 attempts.append((load, table.stream, table.source, seen_at, status, seen_at))
                 if is_failed:
                     continue
-                rows = list(_changes(folder / f"{table.stream}.jsonl"))
+                wanted = self._streams is None or table.stream in self._streams
+                rows = list(_changes(folder / f"{table.stream}.jsonl")) if wanted else []
                 waiting.setdefault(table.stream, []).extend(
                     (_key(table, row) if row else key, seen_at, load, row) for key, row in rows
                 )

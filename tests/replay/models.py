@@ -32,6 +32,24 @@ class CompiledProject:
 
     nodes: dict[str, dict[str, Any]]
 
+    @classmethod
+    def of(cls, manifest: dict[str, Any]) -> CompiledProject:
+        """Take models and seeds of a manifest that dbt wrote after compiling or building."""
+        kinds = ("model", "seed")
+        nodes = {k: n for k, n in manifest["nodes"].items() if n["resource_type"] in kinds}
+        return cls(nodes)
+
+    def at(self, compiled_for: str, as_of: str) -> CompiledProject:
+        """Return the project as dbt would compile it for another moment of the run."""
+        return CompiledProject(
+            {
+                key: {**node, "compiled_code": node["compiled_code"].replace(compiled_for, as_of)}
+                if node.get("compiled_code")
+                else node
+                for key, node in self.nodes.items()
+            }
+        )
+
     def order(self, targets: Collection[str]) -> list[dict[str, Any]]:
         """Return everything that the named models need, themselves included, in build order."""
         names = {n["name"]: key for key, n in self.nodes.items()}
@@ -47,6 +65,13 @@ class CompiledProject:
         for target in targets:
             visit(names[target])
         return [self.nodes[key] for key in done]
+
+    def streams(self, targets: Collection[str]) -> frozenset[str]:
+        """Return the streams whose rows the named models read, near or far."""
+        parents = {p for node in self.order(targets) for p in node["depends_on"].get("nodes", [])}
+        names = {t.raw_name: t.stream for t in CONTRACT}
+        raw = "source.paygo.raw."
+        return frozenset(names[p.removeprefix(raw)] for p in parents if p.startswith(raw))
 
     def build(self, connection: duckdb.DuckDBPyConnection, targets: Collection[str]) -> None:
         """Build the named models and all that they read, on a warehouse named `warehouse`."""
@@ -92,9 +117,4 @@ def compile_project(folder: Path, as_of: str) -> CompiledProject:
     if done.returncode:
         raise RuntimeError(f"dbt could not compile its project:\n{done.stdout[-4000:]}")
     manifest = json.loads((folder / "target" / "manifest.json").read_text())
-    nodes = {
-        key: node
-        for key, node in manifest["nodes"].items()
-        if node["resource_type"] in ("model", "seed")
-    }
-    return CompiledProject(nodes)
+    return CompiledProject.of(manifest)

@@ -129,6 +129,7 @@ item_states as (
         items.bad_debt_item,
         items.current_period_end_at,
         items.valid_from as item_seen_at,
+        subscriptions.valid_from as subscription_seen_at,
         subscriptions.customer_id,
         subscriptions.status as subscription_status,
     from intervals
@@ -261,7 +262,7 @@ judged as (
                 and subscription_status in ('active', 'trialing', 'past_due', 'unpaid')
                 then 'orphan_in_stripe'
             when
-                is_named_by_live
+                (is_named_by_live or is_named_in_flight)
                 and subscription_status not in ('active', 'trialing', 'past_due')
                 then 'status_mismatch'
             when
@@ -296,20 +297,29 @@ final as (
         ope_id,
         ope_state,
         ope_updated_at,
-        item_seen_at,
+        -- when what the verdict reads in Stripe was last seen to change
+        case
+            when would_be_kind in ('orphan_in_stripe', 'status_mismatch')
+                then greatest(item_seen_at, coalesce(subscription_seen_at, item_seen_at))
+            else item_seen_at
+        end as stripe_seen_at,
         is_in_flight,
         current_period_end_at,
         currency,
         -- what the two sides would invoice for one period, in minor units
-        cast(round(case would_be_kind
+        {{ safe_cast_as("round(case would_be_kind
             when 'orphan_in_stripe' then unit_amount * quantity
             when 'status_mismatch' then expected_unit_amount * expected_quantity
             when 'price_mismatch' then abs(expected_unit_amount - unit_amount) * quantity
             when 'quantity_mismatch' then abs(expected_quantity - quantity) * unit_amount
-        end) as bigint) as amount_minor,
+        end)", 'bigint') }} as amount_minor,
         -- a finished subscription invoices nothing: only what a live OPE refers to is looked at
         subscription_status is not null
-        and (subscription_status not in {{ dead_subscriptions }} or is_named_by_live)
+        and (
+            subscription_status not in {{ dead_subscriptions }}
+            or is_named_by_live
+            or is_named_in_flight
+        )
             as is_candidate,
     from judged
 )

@@ -1,8 +1,12 @@
--- grain: one row a live billed OPE and interval in which the Stripe item it names is absent
+-- grain: one row an OPE that Stripe should bill and interval in which the item it names is absent
 {{ config(materialized='table') }}
 with opes as (
     select * from {{ ref('int_ope__state_history') }}
-    where is_live_billed and not is_deleted
+    where
+        not is_deleted
+        and subscription_item_id is not null
+        -- a workflow holds the verdict back and does not make the item less absent
+        and (is_live_billed or state = 'in_flight')
 ),
 
 items as (
@@ -83,6 +87,12 @@ final as (
         opes.kind as ope_kind,
         opes.value_now,
         opes.updated_at as ope_updated_at,
+        opes.state = 'in_flight' as is_in_flight,
+        -- when the item, or its subscription, was seen to be gone
+        greatest(
+            coalesce(items.valid_from, subscriptions.valid_from),
+            coalesce(subscriptions.valid_from, items.valid_from)
+        ) as stripe_seen_at,
         intervals.state_from as valid_from,
         coalesce(intervals.next_state_from, opes.valid_to, {{ end_of_time() }}) as valid_to,
     from intervals
@@ -90,18 +100,19 @@ final as (
         on
             intervals.ope_id = opes.ope_id
             and intervals.ope_valid_from = opes.valid_from
+    -- a deletion may carry the key alone
     left join items
         on
             opes.subscription_item_id = items.subscription_item_id
-            and opes.subscription_id = items.subscription_id
             and {{ is_valid_at('items', 'intervals.state_from') }}
-            and not items.is_deleted
     left join subscriptions
         on
             opes.subscription_id = subscriptions.subscription_id
             and {{ is_valid_at('subscriptions', 'intervals.state_from') }}
-            and not subscriptions.is_deleted
-    where items.subscription_item_id is null or subscriptions.subscription_id is null
+    where
+        coalesce(items.is_deleted, true)
+        or coalesce(subscriptions.is_deleted, true)
+        or items.subscription_id is distinct from opes.subscription_id
 )
 
 select * from final
