@@ -195,7 +195,8 @@ judged as (
     from opes o
     full join last_items i
         on i.subscription_item_id = o.item_id and i.subscription_id = o.subscription_id
-    left join last_subscriptions s on s.subscription_id = coalesce(i.subscription_id, o.subscription_id)
+    left join last_subscriptions s
+        on s.subscription_id = coalesce(i.subscription_id, o.subscription_id)
     left join last_stripe_customers k on k.customer_id = s.customer_id
     left join last_customers u on u.stripe_customer_id = s.customer_id
     left join last_accounts a on a.account_id = u.account_id
