@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import demo_path, graph_path, postgres_path
+from tests.bench import demo_path, drift_path, graph_path, postgres_path
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--rows", type=int, default=500_000, help="rows of the PostgreSQL table")
-    parser.add_argument("--only", choices=["demo", "postgres", "graph"], default=None)
+    parser.add_argument("--only", choices=["demo", "postgres", "graph", "drift"], default=None)
     parser.add_argument("--out", type=Path, default=Path(".paygo/bench.json"))
+    parser.add_argument(
+        "--drift-accounts", type=int, default=400_000, help="accounts of the drift world"
+    )
     arguments = parser.parse_args()
     rows: list[Row] = []
     if arguments.only in (None, "demo"):
@@ -49,6 +52,8 @@ def main() -> int:
         rows += [Row(**row) for row in postgres_path.measure(arguments.rows)]
     if arguments.only in (None, "graph"):
         rows += [Row(**row) for row in graph_path.measure(100_000, 300_000)]
+    if arguments.only in (None, "drift"):
+        rows += [Row(**row) for row in drift_path.measure(arguments.drift_accounts)]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     document = [{**asdict(row), "holds": row.holds} for row in rows]
     arguments.out.write_text(json.dumps(document, indent=2) + "\n")

@@ -16,6 +16,7 @@ from orchestration.warehouse.raw import SQL_TYPES, raw_ddl
 
 DAYS = ("2026-03-02 00:00:00", "2026-03-03 00:00:00")
 """The two moments at which the sources are read; each closes the day before it."""
+BACKFILL = "2026-03-01 00:00:00"
 CHANGED = "i % 100 = 7"
 """One per cent of every table is another on the second day."""
 
@@ -55,9 +56,15 @@ def load(connection: duckdb.DuckDBPyConnection, size: Size, day: int) -> None:
     """Land one day: everything on the first, what changed on the second."""
     for stream, rows, columns in _tables(size, day):
         _insert(connection, table(stream), rows, columns, day)
+    # The backfill found nothing yet: the first day that is observed is the one after it.
+    reads = [(day, DAYS[day])] if day else [(-1, BACKFILL), (0, DAYS[0])]
     connection.executemany(
         "insert into ops.load_ledger values (?, ?, ?, ?, 'bench', 'delta', 0, 0, '{}', '', ?)",
-        [(f"{t.stream}@{day}", t.stream, t.source, DAYS[day], DAYS[day]) for t in CONTRACT],
+        [
+            (f"{t.stream}@{number}", t.stream, t.source, at, at)
+            for t in CONTRACT
+            for number, at in reads
+        ],
     )
 
 

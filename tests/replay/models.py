@@ -23,7 +23,6 @@ from orchestration.warehouse.raw import raw_ddl
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 DBT = Path(sys.executable).with_name("dbt")
-LAYERS = ("staging", "intermediate", "marts", "metrics", "reporting", "seeds")
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,18 @@ class CompiledProject:
 
     def build(self, connection: duckdb.DuckDBPyConnection, targets: Collection[str]) -> None:
         """Build the named models and all that they read, on a warehouse named `warehouse`."""
-        for layer in LAYERS:
-            connection.execute(f"create schema if not exists {layer}")
         for node in self.order(targets):
-            relation = f'{node["schema"]}."{node["name"]}"'
-            if node["resource_type"] == "seed":
-                connection.execute(f"create or replace table {relation} as {_seed_sql(node)}")
-                continue
-            kind = "view" if node["config"]["materialized"] == "view" else "table"
-            connection.execute(f"create or replace {kind} {relation} as ({node['compiled_code']})")
+            self.build_node(connection, node)
+
+    def build_node(self, connection: duckdb.DuckDBPyConnection, node: dict[str, Any]) -> None:
+        """Build one seed or model in place of what stood there."""
+        connection.execute(f"create schema if not exists {node['schema']}")
+        relation = f'{node["schema"]}."{node["name"]}"'
+        if node["resource_type"] == "seed":
+            connection.execute(f"create or replace table {relation} as {_seed_sql(node)}")
+            return
+        kind = "view" if node["config"]["materialized"] == "view" else "table"
+        connection.execute(f"create or replace {kind} {relation} as ({node['compiled_code']})")
 
 
 def _seed_sql(node: dict[str, Any]) -> str:

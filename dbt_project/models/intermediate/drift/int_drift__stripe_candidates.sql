@@ -236,7 +236,7 @@ final as (
         account_id,
         kind,
         case
-            when account_type in ('enterprise', 'msp', 'partners_pay_go', 'partner_s')
+            when {{ is_unsupported_account_type('account_type') }}
                 then 'unsupported_account_type'
             when is_merged then 'merged_account'
             when is_in_flight then 'in_flight'

@@ -69,7 +69,7 @@ final as (
         zone_days.account_id,
         zone_days.would_be_kind as kind,
         case
-            when engine_accounts.account_type in ('enterprise', 'msp', 'partners_pay_go', 'partner_s')
+            when {{ is_unsupported_account_type('engine_accounts.account_type') }}
                 then 'unsupported_account_type'
             when merged_days.zone_id is not null then 'merged_account'
             when zone_days.is_in_flight then 'in_flight'
