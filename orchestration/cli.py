@@ -16,6 +16,7 @@ from orchestration.commands import (
     drift,
     graph,
     metrics,
+    models,
     pipeline,
     tickets,
     warehouse,
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for part in (pipeline, metrics, drift, digest, warehouse):
+for part in (pipeline, metrics, drift, digest, warehouse, models):
     app.add_typer(part.app)
 app.add_typer(tickets.app, name="tickets")
 app.add_typer(graph.app, name="graph")

@@ -1,4 +1,4 @@
-"""What reading commands ask the published warehouse: status, drift, an account's timeline.
+"""What reading commands ask the published warehouse: the status of the metrics.
 
 Belongs here: queries of the commands and the shape of their JSON. Does not: printing
 (`cli`), or any rule of a metric (dbt). Age is counted to the clock of the reader, so that
@@ -7,12 +7,11 @@ a pipeline that has died shows stale.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from orchestration.clock import iso
-from orchestration.errors import PermanentFailure
 
 if TYPE_CHECKING:
     from orchestration.warehouse.base import Warehouse
@@ -38,8 +37,6 @@ from reporting.rpt_metric_status as status
 inner join seeds.metric_catalogue as catalogue on catalogue.metric_id = status.metric_id
 order by status.metric_id
 """
-
-DETECTORS = ("stripe", "zone_plan", "triple_store", "double_charge", "entitlement")
 
 
 def status_document(warehouse: Warehouse, now: datetime) -> dict[str, Any]:
@@ -79,100 +76,6 @@ def freshness_at(
     if age > timedelta(hours=window_hours):
         return "stale", int(age.total_seconds() // 3600)
     return "fresh", 0
-
-
-def drift_document(warehouse: Warehouse, detector: str, day: date | None) -> dict[str, Any]:
-    """Return the document of `paygo drift --json`: open and suspended on the day, exclusions.
-
-    Errors: PermanentFailure for an unknown detector or a day without a verdict.
-    """
-    if detector not in DETECTORS:
-        raise PermanentFailure(
-            f"no detector {detector!r}.", todo=f"use one of {', '.join(DETECTORS)}."
-        )
-    chosen = day or _last_day(warehouse, detector)
-    last = _last_day(warehouse, detector)
-    if last is None or chosen is None:
-        raise PermanentFailure(
-            f"the {detector} detector has no complete day yet.", todo="run `paygo run` first."
-        )
-    if chosen > last or not _has_verdict(warehouse, detector, chosen):
-        raise PermanentFailure(
-            f"the {detector} detector has no verdict for {chosen}.",
-            todo=f"its last complete day is {last}; choose a day up to then.",
-        )
-    sql = CURRENT_SQL if chosen == last else DAY_SQL
-    rows = warehouse.rows(sql, (chosen,) * sql.count("?::date") + (detector,))
-    exclusions = warehouse.rows(EXCLUSIONS_SQL, (detector, chosen))
-    return {
-        "detector": detector,
-        "date": str(chosen),
-        "discrepancies": [_discrepancy(row) for row in rows],
-        "exclusions": exclusions,
-    }
-
-
-CURRENT_SQL = """
-select
-    discrepancy_id, entity_id, kind, state, first_seen, last_seen, reopened,
-    amount_minor, currency,
-from reporting.rpt_drift_current
-where state <> 'resolved' and detector = ?
-order by discrepancy_id
-"""
-
-# As it was known on that day: the life of a discrepancy up to it.
-DAY_SQL = """
-with lives as (
-    select
-        detector, discrepancy_id,
-        min(observation_date) as first_seen,
-        count(*) filter (where is_reopened) as reopened,
-    from marts.fct_discrepancy_days
-    where observation_date <= ?::date
-    group by detector, discrepancy_id
-)
-
-select
-    days.discrepancy_id, days.entity_id, days.kind,
-    case when days.is_new then 'new' else 'persistent' end as state,
-    lives.first_seen, days.observation_date as last_seen, lives.reopened,
-    days.amount_minor, days.currency,
-from marts.fct_discrepancy_days as days
-inner join lives
-    on lives.detector = days.detector and lives.discrepancy_id = days.discrepancy_id
-where days.observation_date = ?::date and days.detector = ?
-order by days.discrepancy_id
-"""
-
-EXCLUSIONS_SQL = """
-select entity_id, reason
-from reporting.rpt_drift_exclusions
-where detector = ? and observation_date = ?
-order by entity_id, reason
-"""
-
-
-def _last_day(warehouse: Warehouse, detector: str) -> date | None:
-    sql = "select max(observation_date) as day from reporting.rpt_drift_daily where detector = ?"
-    day: date | None = warehouse.rows(sql, (detector,))[0]["day"]
-    return day
-
-
-def _has_verdict(warehouse: Warehouse, detector: str, day: date) -> bool:
-    sql = "select min(observation_date) as day from reporting.rpt_drift_daily where detector = ?"
-    first = warehouse.rows(sql, (detector,))[0]["day"]
-    return bool(first and first <= day)
-
-
-def _discrepancy(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **row,
-        "first_seen": str(row["first_seen"]),
-        "last_seen": str(row["last_seen"]),
-        "reopened": int(row["reopened"] or 0),
-        "amount_minor": number(row["amount_minor"]),
-    }
 
 
 def number(value: Decimal | float | int | None) -> int | float | None:

@@ -1,6 +1,7 @@
 -- What the days opened and resolved, a detector and kind, is what the ledger of discrepancies says:
 -- every one opened once and once more each time it came back, and every episode but a living one
--- was resolved. One known to be older than the days looked at opened on none of them.
+-- was resolved. One known to be older than the days looked at opened on none of them; what the first
+-- day found was not opened by it.
 with drift_daily as (
     select * from {{ ref('rpt_drift_daily') }}
 ),
@@ -21,7 +22,7 @@ ever_opened as (
     select
         detector,
         kind,
-        sum(new_count) as opened,
+        sum(new_count + opening_count) as opened,
         sum(resolved_count) as resolved,
     from drift_daily
     group by detector, kind

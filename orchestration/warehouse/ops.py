@@ -122,6 +122,18 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("content_hash", "varchar not null"),
         ("created_at", "timestamp not null"),
     ),
+    # One row a mark that a person set on a discrepancy; the last one of each holds.
+    "drift_marks": (
+        ("discrepancy_id", "varchar not null"),
+        ("detector", "varchar not null"),
+        ("entity_id", "varchar not null"),
+        ("kind", "varchar not null"),
+        ("mark_number", "bigint not null"),
+        ("mark", "varchar not null"),
+        ("reason", "varchar not null"),
+        ("marked_by", "varchar"),
+        ("marked_at", "timestamp not null"),
+    ),
 }
 
 

@@ -9,13 +9,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import demo_path, graph_path, postgres_path, ticket_path
+from tests.bench import (
+    alert_year,
+    anomaly,
+    demo_path,
+    drift_path,
+    graph_path,
+    postgres_path,
+    ticket_path,
+)
 
 
 @dataclass(frozen=True)
@@ -35,23 +45,30 @@ class Row:
         return self.ratio <= self.limit if self.better == "lower" else self.ratio >= self.limit
 
 
+PARTS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
+    "demo": lambda asked: demo_path.measure(asked.accounts),
+    "postgres": lambda asked: postgres_path.measure(asked.rows),
+    "drift": lambda asked: drift_path.measure(asked.drift_accounts),
+    "graph": lambda _: graph_path.measure(100_000, 300_000),
+    "anomaly": lambda _: anomaly.measure(),
+    "alerts": lambda _: alert_year.measure(),
+    "tickets": lambda asked: ticket_path.measure(asked.tickets),
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--rows", type=int, default=500_000, help="rows of the PostgreSQL table")
+    parser.add_argument("--only", choices=list(PARTS), default=None)
     parser.add_argument("--tickets", type=int, default=100_000, help="tickets to classify")
-    parser.add_argument("--only", choices=["demo", "postgres", "graph", "tickets"], default=None)
     parser.add_argument("--out", type=Path, default=Path(".paygo/bench.json"))
+    parser.add_argument(
+        "--drift-accounts", type=int, default=400_000, help="accounts of the drift world"
+    )
     arguments = parser.parse_args()
-    rows: list[Row] = []
-    if arguments.only in (None, "demo"):
-        rows += [Row(**row) for row in demo_path.measure(arguments.accounts)]
-    if arguments.only in (None, "postgres"):
-        rows += [Row(**row) for row in postgres_path.measure(arguments.rows)]
-    if arguments.only in (None, "graph"):
-        rows += [Row(**row) for row in graph_path.measure(100_000, 300_000)]
-    if arguments.only in (None, "tickets"):
-        rows += [Row(**row) for row in ticket_path.measure(arguments.tickets)]
+    chosen = [arguments.only] if arguments.only else list(PARTS)
+    rows = [Row(**row) for name in chosen for row in PARTS[name](arguments)]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     document = [{**asdict(row), "holds": row.holds} for row in rows]
     arguments.out.write_text(json.dumps(document, indent=2) + "\n")

@@ -22,6 +22,7 @@ opened as (
         kind,
         count(*) as open_count,
         sum(case when is_new then 1 else 0 end) as new_count,
+        sum(case when is_opening_stock then 1 else 0 end) as opening_count,
     from discrepancy_days
     group by detector, observation_date, kind
 ),
@@ -49,6 +50,7 @@ final as (
         coalesce(opened.open_count, 0) as open_count,
         cast(coalesce(opened.new_count, 0) as bigint) as new_count,
         coalesce(resolved.resolved_count, 0) as resolved_count,
+        cast(coalesce(opened.opening_count, 0) as bigint) as opening_count,
     from days
     inner join drift_kinds on days.detector = drift_kinds.detector
     left join opened

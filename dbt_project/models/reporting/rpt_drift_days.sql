@@ -21,6 +21,7 @@ alive as (
         episodes.kind,
         episodes.opened_on,
         episodes.episode_number,
+        episodes.is_opening_stock,
         discrepancy_days.observation_date as open_on,
         discrepancy_days.account_id,
         discrepancy_days.amount_minor,
@@ -48,12 +49,13 @@ final as (
         kind,
         case
             when open_on is null then 'suspended'
-            when open_on = opened_on then 'new'
+            when open_on = opened_on and not is_opening_stock then 'new'
             else 'persistent'
         end as state,
         min(opened_on) over life as first_seen,
         max(open_on) over life as last_seen,
         episode_number - 1 as reopened,
+        first_value(is_opening_stock) over life as is_opening_stock,
         last_value(amount_minor ignore nulls) over life as amount_minor,
         last_value(currency ignore nulls) over life as currency,
     from alive

@@ -52,12 +52,12 @@ def stripe_drift(w: World, account: Account, day_end: int) -> list[Finding]:
     """Live OPEs against Stripe subscription items."""
     found: list[Finding] = []
     for ope in account.opes:
-        if ope_state(ope.row) not in LIVE:
+        sub_id, _, item_id = (ope.row["license_source_id"] or "").partition(":")
+        if ope_state(ope.row) not in (*LIVE, "in_flight") or not item_id.startswith("si_"):
             continue
-        sub_id, item_id = ope.row["license_source_id"].split(":")
         if item_id not in w.items:
             sub = w.subs.get(sub_id)
-            reason = _item_reason(w, account, sub.items if sub else [], [], day_end)
+            reason = _item_reason(w, account, sub.items if sub else [], [ope], day_end)
             found.append((ope.row["ope_id"], "missing_in_stripe", reason))
     for sub in account.subs:
         for item in sub.items:
@@ -71,7 +71,9 @@ def stripe_drift(w: World, account: Account, day_end: int) -> list[Finding]:
 
 def _item_verdict(w: World, account: Account, item: Item, names: list[Ope]) -> str | None:
     status = item.sub.row["status"]
-    live = [o for o in names if ope_state(o.row) in LIVE]
+    # What once named the item may name another licence now.
+    names = [o for o in names if o.row["license_source_id"] == _license(item)]
+    live = [o for o in names if ope_state(o.row) in (*LIVE, "in_flight")]
     bad_debt_item = item.row["metadata"].get("bad_debt_item") == "true"
     exempt = bad_debt_item or stripe_type(account) == "ad_hoc_contract"
     gone = all(o.row["deleted_date"] for o in names)
@@ -82,6 +84,10 @@ def _item_verdict(w: World, account: Account, item: Item, names: list[Ope]) -> s
     if exempt or gone or status in ("canceled", "incomplete_expired"):
         return None
     return _amounts(w, item, next(o for o in names if not o.row["deleted_date"]))
+
+
+def _license(item: Item) -> str:
+    return f"{item.sub.row['id']}:{item.row['id']}"
 
 
 def _amounts(w: World, item: Item, ope: Ope) -> str | None:

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from . import estate
-from .lifecycles import ALWAYS, SUSPENDED, Fault, copies, live, lives, plan_merge, special, suspend
+from .lifecycles import (
+    ALWAYS,
+    SUSPENDED,
+    Fault,
+    copies,
+    live,
+    live_between,
+    lives,
+    plan_merge,
+    set_workflow,
+    special,
+    suspend,
+)
 from .state import Account, Ope, Sub, World
 from .store import Row
 from .times import DAY, HOUR, at, iso
@@ -115,6 +128,7 @@ def plant(w: World) -> None:
             live(w, fault, SUSPENDED)
             suspend(w, fault, how, ope)
             _look_alikes(w, maker)
+    _in_flight(w)
     _pending(w)
     _malformed(w)
 
@@ -126,6 +140,17 @@ def _look_alikes(w: World, maker: Maker) -> None:
     fault, _ = maker(w, merged, 1)
     live(w, fault, ALWAYS)
     plan_merge(w, merged, at("2026-01-10T10:00"))
+
+
+def _in_flight(w: World) -> None:
+    """Each kind that has an OPE, while a workflow may explain it."""
+    began = at("2026-03-06T09:00")
+    for maker in (above, below, missing_in_www):
+        fault, ope = maker(w, special(w), 0)
+        assert ope is not None
+        w.at(began, partial(set_workflow, w, ope, on=True))
+        live_between(w, fault, began + 60, began + 3 * DAY)
+        w.at(began + 3 * DAY + 60, partial(set_workflow, w, ope, on=False))
 
 
 def _pending(w: World) -> None:

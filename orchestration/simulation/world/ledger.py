@@ -160,6 +160,7 @@ class Ledger:
                     current = {
                         "detector": spell.detector,
                         "entity_id": spell.entity_id,
+                        "would_be_kind": spell.kind,
                         "reason": reason,
                         "from": iso(day),
                         "to": None,

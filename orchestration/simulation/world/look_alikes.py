@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from . import estate
-from .faults_stripe import add_on, base, quantity
+from .faults_stripe import add_on, base, missing, orphan, price, quantity, status
 from .lifecycles import Fault, live_between, set_workflow, special
 from .renewal import schedule_renewal
 from .state import Account, Item, Ope, World
@@ -15,6 +15,8 @@ from .times import DAY, HOUR, at, iso
 def plant(w: World) -> None:
     """All look-alikes that are not a kind of fault on an account out of scope."""
     _in_flight(w)
+    _in_flight_of_every_kind(w)
+    _near_of_every_kind(w)
     _still_in_flight(w)
     _never_drift(w)
 
@@ -36,6 +38,44 @@ def _in_flight(w: World) -> None:
         schedule_renewal(w, sub)
         item, ope = add_on(sub)
         _price_between(w, account, item, ope, end - 2 * DAY, end - 20 * HOUR)
+
+
+def _in_flight_of_every_kind(w: World) -> None:
+    """Each kind of drift while a workflow, or a pending payment, may explain it."""
+    for maker in (missing, status, price):
+        fault, ope = maker(w, special(w), 0)
+        began = at("2026-03-05T09:00")
+        w.at(began, partial(set_workflow, w, ope, on=True))
+        live_between(w, fault, began + 60, began + 3 * DAY)
+        w.at(began + 3 * DAY + 60, partial(set_workflow, w, ope, on=False))
+    account = special(w)
+    item, ope = add_on(base(w, account))
+
+    def make(moment: int) -> None:
+        estate.change_ope(w, ope, moment, license_source_id="PENDING:PENDING")
+        estate.sync_access(w, account, moment)
+
+    def mend(moment: int) -> None:
+        license_id = f"{item.sub.row['id']}:{item.row['id']}"
+        estate.change_ope(w, ope, moment, license_source_id=license_id)
+        estate.sync_access(w, account, moment)
+
+    # Within the days extracted: what named an item before them, nobody can know.
+    fault = Fault("stripe", "orphan_in_stripe", account, partial(str, item.row["id"]), make, mend)
+    live_between(w, fault, at("2026-03-05T11:00"), at("2026-03-09T11:00"))
+
+
+def _near_of_every_kind(w: World) -> None:
+    """Each kind of drift in the last days before a yearly renewal, mended before it is due."""
+    end = at("2026-03-13T10:00")
+    for maker in (missing, orphan, status, quantity):
+        fault, ope = maker(w, special(w), 0)
+        assert ope.item is not None
+        sub = ope.item.sub
+        sub.period_start, sub.period_end = end - 365 * DAY, end
+        for item in sub.items:
+            item.row["current_period_end"] = iso(end)
+        live_between(w, fault, end - 2 * DAY, end - 20 * HOUR)
 
 
 def _still_in_flight(w: World) -> None:

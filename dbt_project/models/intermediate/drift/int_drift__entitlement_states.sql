@@ -154,18 +154,8 @@ ope_expectations as (
         flagged_intervals.component,
         flagged_intervals.state_from,
         opes.state,
-        case
-            when
-                opes.value_now = 'free'
-                or (opes.kind = 'sum' and coalesce({{ safe_cast_as('opes.value_now', 'bigint') }}, 0) <= 0)
-                then 0
-            when opes.state in ('contract', 'unbilled_grant') then 2
-            when opes.state = 'pending' then 1
-            when not opes.is_live_billed or flagged_intervals.is_flagged then 0
-            when subscriptions.status in ('active', 'trialing') then 2
-            when subscriptions.status = 'incomplete' then 1
-            else 0
-        end as expected_rank,
+        {{ expected_access_rank('opes', 'flagged_intervals.is_flagged', 'subscriptions.status') }}
+            as expected_rank,
     from flagged_intervals
     inner join opes
         on
@@ -220,11 +210,7 @@ compared as (
 judged as (
     select
         *,
-        case
-            when expected_rank = 0 and is_granted and is_flagged then 'kept_after_bad_debt'
-            when expected_rank < 2 and is_granted then 'granted_but_unpaid'
-            when expected_rank = 2 and not is_granted then 'paid_but_not_granted'
-        end as would_be_kind,
+        {{ access_drift_kind('expected_rank', 'is_granted', 'is_flagged') }} as would_be_kind,
     from compared
 ),
 

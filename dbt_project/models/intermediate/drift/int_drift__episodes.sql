@@ -75,6 +75,7 @@ episodes as (
         min(case when is_open then observation_date end) as first_open_on,
         min(known_since) as known_since,
         max(case when is_open then observation_date end) as last_open_on,
+        min(case when is_open then day_number end) as first_day_number,
         max(day_number) as last_day_number,
         cast(sum(case when is_open then 1 else 0 end) as bigint) as days_open,
     from islands
@@ -91,6 +92,8 @@ final as (
         least(first_open_on, coalesce(known_since, first_open_on)) as opened_on,
         last_open_on,
         last_day_number,
+        -- open on the first day anybody looked: nobody knows since when
+        first_day_number = 1 and known_since is null as is_opening_stock,
         days_open
         + {{ days_between('least(first_open_on, coalesce(known_since, first_open_on))', 'first_open_on') }}
             as days_open,

@@ -77,7 +77,7 @@ item_days as (
         item_states.line_item_class,
         item_states.is_in_flight
         or coalesce(item_states.ope_updated_at > horizons.stripe_as_of, false)
-        or item_states.item_seen_at > horizons.engine_as_of as is_in_flight,
+        or item_states.stripe_seen_at > horizons.engine_as_of as is_in_flight,
         item_states.current_period_end_at,
         item_states.amount_minor,
         item_states.currency,
@@ -120,7 +120,9 @@ missing_days as (
         missing_items.subscription_id,
         'missing_in_stripe' as kind,
         cast(null as string) as line_item_class,
-        coalesce(missing_items.ope_updated_at > horizons.stripe_as_of, false) as is_in_flight,
+        missing_items.is_in_flight
+        or coalesce(missing_items.ope_updated_at > horizons.stripe_as_of, false)
+        or coalesce(missing_items.stripe_seen_at > horizons.engine_as_of, false) as is_in_flight,
         missing_siblings.current_period_end_at,
         cast(round(
             prices.unit_amount * case
@@ -234,7 +236,7 @@ final as (
         account_id,
         kind,
         case
-            when account_type in ('enterprise', 'msp', 'partners_pay_go', 'partner_s')
+            when {{ is_unsupported_account_type('account_type') }}
                 then 'unsupported_account_type'
             when is_merged then 'merged_account'
             when is_in_flight then 'in_flight'

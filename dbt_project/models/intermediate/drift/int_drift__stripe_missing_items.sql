@@ -1,8 +1,24 @@
--- grain: one row a live billed OPE and interval in which the Stripe item it names is absent
+-- grain: one row an OPE that Stripe should bill and interval in which the item it names is absent
 {{ config(materialized='table') }}
-with opes as (
-    select * from {{ ref('int_ope__state_history') }}
-    where is_live_billed and not is_deleted
+with billed as (
+    select
+        ope_id,
+        account_id,
+        subscription_id,
+        subscription_item_id,
+        component,
+        kind,
+        value_now,
+        state,
+        updated_at,
+        valid_from,
+        valid_to,
+    from {{ ref('int_ope__state_history') }}
+    where
+        not is_deleted
+        and subscription_item_id is not null
+        -- a workflow holds the verdict back and does not make the item less absent
+        and (is_live_billed or state = 'in_flight')
 ),
 
 items as (
@@ -22,6 +38,38 @@ subscriptions as (
         valid_to,
         is_deleted,
     from {{ ref('stg_stripe__subscriptions_history') }}
+),
+
+-- an item that has had one version, there at least as long as the OPE, is not missing
+standing as (
+    select
+        items.subscription_item_id,
+        items.subscription_id,
+        greatest(items.valid_from, subscriptions.valid_from) as valid_from,
+    from items
+    inner join subscriptions on items.subscription_id = subscriptions.subscription_id
+    where
+        not items.is_deleted
+        and not subscriptions.is_deleted
+        and items.subscription_item_id not in (
+            select items.subscription_item_id from items
+            where items.valid_to is not null or items.is_deleted
+        )
+        and items.subscription_id not in (
+            select subscriptions.subscription_id from subscriptions
+            where subscriptions.valid_to is not null or subscriptions.is_deleted
+        )
+),
+
+opes as (
+    select billed.*
+    from billed
+    left join standing
+        on
+            billed.subscription_item_id = standing.subscription_item_id
+            and billed.subscription_id = standing.subscription_id
+            and standing.valid_from <= billed.valid_from
+    where standing.subscription_item_id is null
 ),
 
 -- moments at which the item or its subscription may have come or gone
@@ -83,6 +131,12 @@ final as (
         opes.kind as ope_kind,
         opes.value_now,
         opes.updated_at as ope_updated_at,
+        opes.state = 'in_flight' as is_in_flight,
+        -- when the item, or its subscription, was seen to be gone
+        greatest(
+            coalesce(items.valid_from, subscriptions.valid_from),
+            coalesce(subscriptions.valid_from, items.valid_from)
+        ) as stripe_seen_at,
         intervals.state_from as valid_from,
         coalesce(intervals.next_state_from, opes.valid_to, {{ end_of_time() }}) as valid_to,
     from intervals
@@ -90,18 +144,19 @@ final as (
         on
             intervals.ope_id = opes.ope_id
             and intervals.ope_valid_from = opes.valid_from
+    -- a deletion may carry the key alone
     left join items
         on
             opes.subscription_item_id = items.subscription_item_id
-            and opes.subscription_id = items.subscription_id
             and {{ is_valid_at('items', 'intervals.state_from') }}
-            and not items.is_deleted
     left join subscriptions
         on
             opes.subscription_id = subscriptions.subscription_id
             and {{ is_valid_at('subscriptions', 'intervals.state_from') }}
-            and not subscriptions.is_deleted
-    where items.subscription_item_id is null or subscriptions.subscription_id is null
+    where
+        coalesce(items.is_deleted, true)
+        or coalesce(subscriptions.is_deleted, true)
+        or items.subscription_id is distinct from opes.subscription_id
 )
 
 select * from final

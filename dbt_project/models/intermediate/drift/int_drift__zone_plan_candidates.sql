@@ -19,17 +19,34 @@ engine_accounts as (
     where not is_deleted
 ),
 
+-- how far each side was known at the end of the day
+horizons as (
+    select
+        observation_date,
+        min(case when stream = 'engine.subs_object_products_element' then described_at end) as engine_as_of,
+        min(case when stream = 'core.zones' then described_at end) as core_as_of,
+    from {{ ref('int_time__stream_days') }}
+    group by observation_date
+),
+
 zone_days as (
     select
         days.observation_date,
         days.day_number,
         days.day_end_at,
-        zone_states.*,
+        zone_states.zone_id,
+        zone_states.account_id,
+        zone_states.would_be_kind,
+        zone_states.is_malformed,
+        zone_states.is_in_flight
+        or coalesce(zone_states.zone_changed_at > horizons.engine_as_of, false)
+        or coalesce(zone_states.ope_changed_at > horizons.core_as_of, false) as is_in_flight,
     from zone_states
     inner join days
         on
             zone_states.valid_from <= days.day_end_at
             and days.day_end_at < zone_states.valid_to
+    inner join horizons on days.observation_date = horizons.observation_date
 ),
 
 merged_days as (
@@ -52,7 +69,7 @@ final as (
         zone_days.account_id,
         zone_days.would_be_kind as kind,
         case
-            when engine_accounts.account_type in ('enterprise', 'msp', 'partners_pay_go', 'partner_s')
+            when {{ is_unsupported_account_type('engine_accounts.account_type') }}
                 then 'unsupported_account_type'
             when merged_days.zone_id is not null then 'merged_account'
             when zone_days.is_in_flight then 'in_flight'

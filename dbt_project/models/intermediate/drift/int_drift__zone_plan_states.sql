@@ -6,6 +6,7 @@ with zones as (
         account_id,
         plan_level,
         status,
+        case when is_deleted then valid_from else updated_at end as changed_at,
         valid_from,
         valid_to,
         is_deleted,
@@ -62,9 +63,9 @@ engine_sides as (
     select
         intervals.zone_id,
         intervals.state_from,
-        min(opes.account_id) as account_id,
+        min(case when opes.state <> 'cancelled' then opes.account_id end) as account_id,
         max(case
-            when opes.state not in ('in_flight', 'pending', 'malformed')
+            when opes.state not in ('cancelled', 'in_flight', 'pending', 'malformed')
                 then {{ plan_rank('opes.value_now') }}
         end) as live_rank,
         max(case
@@ -72,12 +73,13 @@ engine_sides as (
         end) as moving_rank,
         max(case when opes.state in ('in_flight', 'pending') then 1 else 0 end) as has_moving,
         max(case when opes.state = 'malformed' then 1 else 0 end) as has_malformed,
+        max(opes.updated_at) as changed_at,
     from intervals
     inner join opes
         on
             intervals.zone_id = opes.zone_id
             and {{ is_valid_at('opes', 'intervals.state_from') }}
-    where not opes.is_deleted and opes.state <> 'cancelled'
+    where not opes.is_deleted
     group by intervals.zone_id, intervals.state_from
 ),
 
@@ -87,17 +89,18 @@ sides as (
         intervals.state_from,
         intervals.state_to,
         coalesce(zones.account_id, engine_sides.account_id) as account_id,
-        case when zones.status = 'active' then {{ plan_rank('zones.plan_level') }} end as www_rank,
+        case when zones.status = 'active' and not zones.is_deleted then {{ plan_rank('zones.plan_level') }} end as www_rank,
         coalesce(engine_sides.live_rank, engine_sides.moving_rank) as engine_rank,
         coalesce(engine_sides.has_moving, 0) = 1 as is_in_flight,
         coalesce(engine_sides.has_malformed, 0) = 1
         and engine_sides.live_rank is null as is_malformed,
+        zones.changed_at as zone_changed_at,
+        engine_sides.changed_at as ope_changed_at,
     from intervals
     left join zones
         on
             intervals.zone_id = zones.zone_id
             and {{ is_valid_at('zones', 'intervals.state_from') }}
-            and not zones.is_deleted
     left join engine_sides
         on
             intervals.zone_id = engine_sides.zone_id
@@ -112,6 +115,8 @@ final as (
         engine_rank,
         is_in_flight,
         is_malformed,
+        zone_changed_at,
+        ope_changed_at,
         case
             when www_rank > 0 and engine_rank is null then 'missing_in_engine'
             when engine_rank > 0 and www_rank is null then 'missing_in_www'

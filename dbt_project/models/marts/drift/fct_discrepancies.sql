@@ -23,7 +23,9 @@ lives as (
         discrepancy_id,
         min(opened_on) as first_seen,
         max(last_open_on) as last_seen,
-        max(opened_on) as last_opened_on,
+        max(case when not is_opening_stock then opened_on end) as last_opened_on,
+        max(opened_on) as last_episode_opened_on,
+        max(case when is_opening_stock then 1 else 0 end) = 1 as is_opening_stock,
         max(last_day_number) as last_day_number,
         sum(days_open) as days_open,
         count(*) - 1 as reopened,
@@ -53,6 +55,8 @@ final as (
         lives.last_seen,
         lives.days_open,
         lives.reopened,
+        lives.is_opening_stock,
+        lives.last_episode_opened_on,
         case
             when
                 lives.last_seen = last_days.observation_date
@@ -82,6 +86,8 @@ select
     cast(days_open as bigint) as days_open,
     cast(reopened as bigint) as reopened,
     state,
+    is_opening_stock,
+    last_episode_opened_on as last_opened_on,
     amount_minor,
     currency,
     value_date,
