@@ -32,11 +32,11 @@ class Rules:
 
     repeat: Mapping[Severity, tuple[timedelta, ...]] = field(
         default_factory=lambda: {
-            "critical": (timedelta(hours=4), timedelta(hours=12), timedelta(hours=24)),
-            "warning": (timedelta(hours=24), timedelta(hours=72), timedelta(hours=168)),
+            "critical": (timedelta(hours=4), timedelta(hours=24)),
+            "warning": (timedelta(days=7),),
         }
     )
-    settle: tuple[timedelta, ...] = (timedelta(0), timedelta(hours=36), timedelta(hours=96))
+    settle: tuple[timedelta, ...] = (timedelta(0), timedelta(days=3), timedelta(days=7))
     reopen_within: timedelta = timedelta(days=7)
 
     def wait(self, severity: Severity, reminders: int) -> timedelta:

@@ -60,12 +60,12 @@ def test_reminders_count_hours_that_pass_not_those_of_the_wall() -> None:
     known: list[Incident] = []
     told = []
     first = datetime(2026, 3, 28, 6, tzinfo=UTC)
-    cause = Cause("metric_level", "a", "warning", ("team",), ("a",), "a is high")
+    cause = Cause("metric_level", "a", "critical", ("team",), ("a",), "a is high")
     for n in range(30):
         found = evaluate([cause], known, first + timedelta(hours=n))
         known = list(found.incidents)
         told += [n for _ in found.notices]
-    assert told == [0, 24]
+    assert told == [0, 4, 28]
 
 
 def test_a_critical_incident_wakes_and_a_resolved_one_does_not() -> None:
