@@ -176,7 +176,8 @@ def _metric(
     if check.rule == "freshness":
         # The deadline knows the calendar: hours over a weekend may not count.
         until = row["fresh_until"]
-        window = None if metric.window_hours is None or until is None else _hours(until, as_of)
+        is_known = None not in (metric.window_hours, until, as_of)
+        window = _hours(until, as_of) if is_known else None
         return _freshness(check, as_of, window, now)
     if not row["observations"]:
         return Evidence(check, as_of=as_of, problem="empty: the metric has no observation")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from orchestration.alerting import messages, store
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 METRICS_SQL = """
 select
     metric_id, title, owner, workstream, as_of, fresh_until, oldest_source, level, streams,
-    warning, critical, direction, value_date, cast(value as varchar) as value, unit,
+    warning, critical, direction, value_date, value, unit,
 from reporting.rpt_metric_status
 order by metric_id
 """
@@ -55,18 +56,10 @@ order by check_id
 """
 
 RESTATED_SQL = """
-select metric_id, restated_values, last_value
-from (
-    select
-        metric_id,
-        count(*) as restated_values,
-        max(observation_date || ' ' || old_value || ' → ' || coalesce(new_value::varchar, 'none'))
-            as last_value,
-    from reporting.rpt_metric_restatements
-    where cause = 'unexplained' and restated_at > ?
-    group by metric_id
-)
-order by metric_id
+select metric_id, observation_date, old_value, new_value
+from reporting.rpt_metric_restatements
+where cause = 'unexplained' and restated_at > ?
+order by metric_id, observation_date, version_number
 """
 
 RESTATED_FOR = timedelta(days=7)
@@ -123,15 +116,19 @@ def evaluate_alerts(
 
 def read_causes(warehouse: Warehouse, metrics: list[MetricState], now: datetime) -> list[Cause]:
     """Return every cause that the warehouse shows at `now`."""
-    since = (now - RESTATED_FOR).astimezone(UTC).replace(tzinfo=None)
-    restated = [
-        Restated(row["metric_id"], row["restated_values"], row["last_value"] or "")
-        for row in warehouse.rows(RESTATED_SQL, (since,))
-    ]
+    restated = _restated(warehouse, now - RESTATED_FOR)
     checks = [
         CheckState(**{**row, "message": row["message"] or ""}) for row in warehouse.rows(CHECKS_SQL)
     ]
     return causes_of(metrics, read_streams(warehouse, now), checks, restated)
+
+
+def _restated(warehouse: Warehouse, since: datetime) -> list[Restated]:
+    found: dict[str, list[str]] = {}
+    for row in warehouse.rows(RESTATED_SQL, (since.astimezone(UTC).replace(tzinfo=None),)):
+        said = f"{row['observation_date']} {_plain(row['old_value'])} → {_plain(row['new_value'])}"
+        found.setdefault(row["metric_id"], []).append(said)
+    return [Restated(metric, len(said), said[-1]) for metric, said in found.items()]
 
 
 def read_metrics(warehouse: Warehouse, now: datetime) -> tuple[list[MetricState], dict[str, str]]:
@@ -285,11 +282,11 @@ def _threshold(row: dict[str, Any]) -> str:
     if bound is None or row["level"] not in ("warning", "critical"):
         return ""
     side = "above" if row["direction"] == "down" else "below"
-    return f"{row['level']} at {_plain(str(bound))} or {side}"
+    return f"{row['level']} at {_plain(bound)} or {side}"
 
 
-def _plain(value: str | None) -> str:
-    text = value or "no value"
+def _plain(value: Decimal | None) -> str:
+    text = "no value" if value is None else f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -38,8 +38,8 @@ select * from (values
     ('engine.stuck', timestamp '2026-03-24 00:00', timestamp '2026-03-25 02:00', null)
 ) as t(stream, as_of, fresh_until, last_error);
 create table reporting.rpt_metric_restatements (
-    metric_id varchar, observation_date date, old_value decimal(38, 9), new_value decimal(38, 9),
-    cause varchar, restated_at timestamp
+    metric_id varchar, observation_date date, version_number bigint,
+    old_value decimal(38, 9), new_value decimal(38, 9), cause varchar, restated_at timestamp
 );
 """
 
@@ -112,6 +112,21 @@ def test_evidence_grows_late_between_builds_and_names_source_and_metrics(
         ("stripe", ("uncollectible",)),
     ]
     assert "Since: 2026-03-25T02:00:00Z" in webhook.messages[0]["message"]
+
+
+def test_a_past_that_changed_without_a_reason_is_told_with_both_values(
+    home: Home, webhook: Webhook
+) -> None:
+    home.run(
+        "insert into reporting.rpt_metric_restatements values "
+        "('stuck', date '2026-03-01', 2, 4, 5.5, 'unexplained', timestamp '2026-03-24 05:00'), "
+        "('stuck', date '2026-03-02', 2, 4, 9, 'late_data', timestamp '2026-03-24 05:00')"
+    )
+    assert [i.cause_kind for i in home.evaluate().opened] == ["restatement"]
+    assert "1 past value(s) of stuck" in webhook.messages[0]["message"]
+    assert "2026-03-01 4 → 5.5" in webhook.messages[0]["message"]
+    gone = home.evaluate(24 * 7 + 1)
+    assert [i.cause_kind for i in gone.resolved] == ["restatement"]
 
 
 def test_restarts_send_nothing_twice(home: Home, webhook: Webhook) -> None:
