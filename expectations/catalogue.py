@@ -20,6 +20,7 @@ class Metric:
     owner: str
     streams: tuple[str, ...]
     window_hours: float | None
+    value_kind: str = "flow_day"
 
 
 def load_catalogue(path: Path = CATALOGUE_CSV) -> tuple[Metric, ...]:
@@ -51,6 +52,7 @@ def _metric(path: Path, number: int, row: dict[str, str]) -> Metric:
         owner=row["owner"],
         streams=tuple(s.strip() for s in row["streams"].split(";") if s.strip()),
         window_hours=window,
+        value_kind=row.get("value_kind") or "flow_day",
     )
 
 

@@ -20,6 +20,7 @@ METRIC_RULES = {
     "completeness": "days between the last observation and the last complete day are 0",
     "volume": "days between first and last observation without a value are 0",
     "bounds": "observed values are not below 0, and not above the accounts that exist",
+    "anomaly": "the last value lies where level, weekday and edge of the month put it",
 }
 STREAM_RULES = {
     "freshness": "age of the stream's completeness horizon in hours is within the window",
@@ -27,6 +28,10 @@ STREAM_RULES = {
     "key": "row versions with an empty or repeated key at one moment are 0",
     "volume": "row versions in the table differ by 0 from those in the ledger",
 }
+
+BLOCKING_RULES = frozenset({("metric", "bounds"), ("stream", "key"), ("stream", "volume")})
+"""Rules whose failure means that a wrong number would reach the page; the others say how old or
+how unusual a right one is."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,12 @@ class Check:
 
     @property
     def suite(self) -> str:
-        return "metric_observations" if self.subject_kind == "metric" else "raw_contracts"
+        """Checks of one rule on one kind of subject: they look through the same query."""
+        return f"{self.subject_kind}_{self.rule}"
+
+    @property
+    def is_blocking(self) -> bool:
+        return (self.subject_kind, self.rule) in BLOCKING_RULES
 
 
 def all_checks(metrics: tuple[Metric, ...] | None = None) -> tuple[Check, ...]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from math import nan
 from typing import Any, Protocol
 
 from expectations.catalogue import Metric, stream_windows
 from expectations.checks import Check
+from expectations.seasonal import NEEDED_DAYS, expected
 from orchestration.sources.contract import CONTRACT, META_COLUMNS
 from orchestration.sources.contract import table as contract_table
 from orchestration.warehouse.raw import SQL_TYPES
@@ -48,6 +50,7 @@ METRIC_SQL = """
 select
     status.metric_id,
     status.as_of,
+    status.fresh_until,
     count(series.observation_date) as observations,
     count(series.value) as measured,
     min(series.value) as lowest,
@@ -56,7 +59,13 @@ select
     max(series.observation_date) as last_date,
 from reporting.rpt_metric_status as status
 left join reporting.rpt_metric_series as series on series.metric_id = status.metric_id
-group by status.metric_id, status.as_of
+group by status.metric_id, status.as_of, status.fresh_until
+"""
+
+SERIES_SQL = """
+select metric_id, observation_date, value
+from reporting.rpt_metric_series
+order by metric_id, observation_date
 """
 
 ACCOUNTS_SQL = """
@@ -96,6 +105,7 @@ def gather(
 ) -> list[Evidence]:
     """Return the evidence of every check, in the order of `checks`."""
     metric_rows, metric_problem = _ask(reader, METRIC_SQL, "metric_id")
+    series, series_problem = _series(reader)
     account_rows, account_problem = _ask(reader, ACCOUNTS_SQL, "accounts")
     stream_rows, stream_problem = _ask(reader, STREAM_SQL, "stream")
     key_rows, key_problem = _ask(reader, keys_sql(), "stream")
@@ -108,7 +118,12 @@ def gather(
         if check.subject_kind == "metric":
             problem = metric_problem or (account_problem if check.rule == "bounds" else "")
             row = metric_rows.get(check.subject)
-            found.append(_metric(check, catalogue[check.subject], row, accounts, now, problem))
+            metric = catalogue[check.subject]
+            if check.rule == "anomaly":
+                values = series.get(check.subject, [])
+                found.append(_anomaly(check, metric, row, values, metric_problem or series_problem))
+            else:
+                found.append(_metric(check, metric, row, accounts, now, problem))
         elif check.rule == "schema":
             found.append(_schema(check, columns, stream_rows.get(check.subject), column_problem))
         else:
@@ -137,9 +152,12 @@ def _columns(reader: Reader) -> tuple[dict[str, dict[str, str]], str]:
     return tables, ""
 
 
-def _hours(now: datetime, as_of: datetime) -> float:
-    aware = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-    return (now - aware).total_seconds() / 3600
+def _hours(later: datetime, earlier: datetime) -> float:
+    return (_aware(later) - _aware(earlier)).total_seconds() / 3600
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _metric(
@@ -156,7 +174,11 @@ def _metric(
         return Evidence(check, problem="the metric has no status row: nothing was computed for it")
     as_of = row["as_of"]
     if check.rule == "freshness":
-        return _freshness(check, as_of, metric.window_hours, now)
+        # The deadline knows the calendar: hours over a weekend may not count.
+        until = row["fresh_until"]
+        is_known = None not in (metric.window_hours, until, as_of)
+        window = _hours(until, as_of) if is_known else None
+        return _freshness(check, as_of, window, now)
     if not row["observations"]:
         return Evidence(check, as_of=as_of, problem="empty: the metric has no observation")
     if not row["measured"]:
@@ -174,6 +196,39 @@ def _metric(
         return Evidence(check, late, late, 0, 0, as_of)
     days = (row["last_date"] - row["first_date"]).days + 1
     return Evidence(check, days - row["measured"], days - row["measured"], 0, 0, as_of)
+
+
+def _series(reader: Reader) -> tuple[dict[str, list[tuple[date, Number]]], str]:
+    found: dict[str, list[tuple[date, Number]]] = {}
+    try:
+        for row in reader.rows(SERIES_SQL):
+            found.setdefault(row["metric_id"], []).append((row["observation_date"], row["value"]))
+    except Exception as error:  # as above
+        return {}, f"the query could not run: {error}"
+    return found, ""
+
+
+def _anomaly(
+    check: Check,
+    metric: Metric,
+    row: dict[str, Any] | None,
+    values: list[tuple[date, Number]],
+    problem: str,
+) -> Evidence:
+    if problem:
+        return Evidence(check, problem=problem)
+    as_of = row["as_of"] if row else None
+    if not values:
+        return Evidence(check, as_of=as_of, problem="empty: the metric has no observation")
+    known = {day: float(value) for day, value in values if value is not None}
+    first, last = values[0][0], values[-1][0]
+    if last not in known:
+        return Evidence(check, as_of=as_of, problem="all NULL: the last day has no value")
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    band = expected([known.get(day, nan) for day in days], last, metric.value_kind)
+    if band is None:
+        return Evidence(check, as_of=as_of, problem=f"empty: fewer than {NEEDED_DAYS} days known")
+    return Evidence(check, known[last], known[last], band.low, band.high, as_of)
 
 
 def _freshness(

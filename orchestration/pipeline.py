@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from orchestration.defs.runtime import Attempt, Runtime
+    from orchestration.warehouse.base import Warehouse
 
 OK, NOTHING_DONE, PARTLY_DONE = 0, 1, 2
 
@@ -226,12 +227,23 @@ class Stages:
         with open_warehouse(self.settings, "write") as warehouse:
             runtime.open_warehouse = warehouse
             for job in ("check", "alert", "page"):
+                if job == "page" and self._holds_back(warehouse):
+                    continue
                 with self.stage(job):
                     result = self._run(job, runtime)
                     if not result.success:
                         self.report.problems.append(f"{job}: {_first_error(result)}")
             with self.stage("publish"):
                 warehouse.publish()
+
+    def _holds_back(self, warehouse: Warehouse) -> bool:
+        """Tell whether a check finds a number wrong: the page then keeps its last edition."""
+        from orchestration.defs.quality import held_back
+
+        wrong = held_back(warehouse, self.as_of)
+        if wrong:
+            self.report.problems.append(f"page held back, it would be wrong: {'; '.join(wrong)}")
+        return bool(wrong)
 
     def _build(self) -> None:
         from orchestration.defs.stages import TRANSFORM

@@ -7,7 +7,7 @@ a pipeline that has died shows stale.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +32,25 @@ select
     status.warning,
     status.critical,
     status.target,
-    catalogue.freshness_window_hours,
+    status.fresh_until,
 from reporting.rpt_metric_status as status
-inner join seeds.metric_catalogue as catalogue on catalogue.metric_id = status.metric_id
 order by status.metric_id
+"""
+
+RESTATEMENTS_SQL = """
+select
+    metric_id, observation_date, dimension, old_value, new_value, cause, changed_streams,
+    restated_at,
+from reporting.rpt_metric_restatements
+where ? in ('', metric_id)
+order by restated_at desc, metric_id, observation_date, dimension
+"""
+
+CHECKS_SQL = """
+select check_id, verdict, observed, message, evidence_as_of
+from ops.check_results
+where verdict <> 'passed' and evaluated_at = (select max(evaluated_at) from ops.check_results)
+order by verdict, check_id
 """
 
 
@@ -46,7 +61,7 @@ def status_document(warehouse: Warehouse, now: datetime) -> dict[str, Any]:
 
 
 def _metric(row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    freshness, stale_by = freshness_at(row["as_of"], float(row["freshness_window_hours"]), now)
+    freshness, stale_by = freshness_at(row["as_of"], row["fresh_until"], now)
     return {
         "metric": row["metric_id"],
         "title": row["title"],
@@ -67,15 +82,37 @@ def _metric(row: dict[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def freshness_at(
-    as_of: datetime | None, window_hours: float, now: datetime
+    as_of: datetime | None, fresh_until: datetime | None, now: datetime
 ) -> tuple[str, int | None]:
-    """Return freshness and the age in whole hours when stale (0 when fresh, None: unknown)."""
-    if as_of is None:
+    """Return freshness and the age in whole hours when stale (0 when fresh, None: unknown).
+
+    Both times as stored: UTC without a zone. `fresh_until` knows the metric's calendar.
+    """
+    if as_of is None or fresh_until is None:
         return "unknown", None
-    age = now - as_of.replace(tzinfo=UTC)
-    if age > timedelta(hours=window_hours):
-        return "stale", int(age.total_seconds() // 3600)
+    if now > fresh_until.replace(tzinfo=UTC):
+        return "stale", int((now - as_of.replace(tzinfo=UTC)).total_seconds() // 3600)
     return "fresh", 0
+
+
+def restatement_rows(warehouse: Warehouse, metric_id: str) -> list[dict[str, Any]]:
+    """Return the restated values of one metric, or of all when it is empty, newest first."""
+    return [
+        {
+            **row,
+            "observation_date": str(row["observation_date"]),
+            "old_value": number(row["old_value"]),
+            "new_value": number(row["new_value"]),
+            "restated_at": moment(row["restated_at"]),
+        }
+        for row in warehouse.rows(RESTATEMENTS_SQL, (metric_id,))
+    ]
+
+
+def check_rows(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """Return the checks that did not pass when they were last evaluated."""
+    rows = warehouse.rows(CHECKS_SQL)
+    return [{**row, "evidence_as_of": moment(row["evidence_as_of"])} for row in rows]
 
 
 def number(value: Decimal | float | int | None) -> int | float | None:

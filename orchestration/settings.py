@@ -58,6 +58,16 @@ class Settings(BaseSettings):
     )
 
     alert_urls: str = Field(default="", description="apprise URLs, separated by spaces.")
+    alert_routes: str = Field(
+        default="", description="owner=apprise URL, separated by spaces; instead of alert_urls."
+    )
+    alert_quiet_hours: str = Field(
+        default="", description="[owner=]22:00-07:00@Europe/Berlin, separated by spaces."
+    )
+    alert_max_silence_minutes: int = Field(
+        default=120, gt=0, description="After so long without an evaluation, the watch speaks."
+    )
+    runbook_base: str = "orchestration/alerting/runbooks"
 
     @classmethod
     def load(cls, home: Path | None = None) -> Settings:

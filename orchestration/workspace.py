@@ -19,6 +19,12 @@ DBT_PROJECT = REPOSITORY / "dbt_project"
 CATALOGUE_CSV = DBT_PROJECT / "seeds" / "metric_catalogue.csv"
 
 
+def metric_ids(project: Path = DBT_PROJECT) -> list[str]:
+    """Return the metrics that have a model: the files `metric_<id>.sql`, in order."""
+    found = (project / "models").rglob("metric_*.sql")
+    return sorted(path.stem.removeprefix("metric_") for path in found)
+
+
 def make_folder(folder: Path) -> Path:
     """Create a folder; PermanentFailure says what stands in its way."""
     try:

@@ -7,9 +7,22 @@ metric_catalogue as (
     select * from {{ ref('metric_catalogue') }}
 ),
 
+first_days as (
+    select
+        metric_id,
+        min(observation_date) as first_date,
+    from metric_days
+    group by metric_id
+),
+
+-- days before the computed history keep what was last said of them
 observations as (
-    select * from {{ ref('fct_metric_observations') }}
-    where dimension = 'all'
+    select observed.*
+    from {{ ref('fct_metric_observations') }} as observed
+    left join first_days on observed.metric_id = first_days.metric_id
+    where
+        observed.dimension = 'all'
+        and (first_days.metric_id is null or observed.observation_date >= first_days.first_date)
 )
 
 select

@@ -28,6 +28,49 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def restatements(metric: str = "", as_json: AsJson = False) -> None:
+    """List the past values that were said differently later: old, new, cause."""
+    from orchestration.reading import restatement_rows
+
+    with published(load_settings()) as warehouse:
+        rows = restatement_rows(warehouse, metric)
+    if as_json:
+        emit({"restatements": rows})
+        return
+    from orchestration.console import print_rows
+
+    print_rows("Restated values", rows)
+
+
+@app.command()
+def checks(
+    docs: Annotated[bool, typer.Option(help="Also write Great Expectations' pages.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the checks that did not pass at the last evaluation; exit code 2 when there are any."""
+    from orchestration.reading import check_rows
+
+    settings = load_settings()
+    with published(settings) as warehouse:
+        rows = check_rows(warehouse)
+        page = ""
+        if docs:
+            from expectations.runner import write_docs
+
+            folder = settings.home / "data_docs"
+            page = str(write_docs(warehouse, settings.clock().now(), folder))
+    if as_json:
+        emit({"checks": rows, "data_docs": page})
+    else:
+        from orchestration.console import print_rows
+
+        print_rows("Checks that did not pass", rows)
+        if page:
+            typer.echo(page)
+    raise typer.Exit(2 if rows else 0)
+
+
+@app.command()
 def verify(
     as_of: Annotated[
         str | None, typer.Option(help="Compare with the state as it was known at this moment.")

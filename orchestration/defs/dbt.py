@@ -21,7 +21,7 @@ from orchestration.clock import iso
 from orchestration.defs.runtime import RUNTIME, Runtime
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
-from orchestration.workspace import DBT_PROJECT, make_folder
+from orchestration.workspace import DBT_PROJECT, make_folder, metric_ids
 
 DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
 
@@ -56,8 +56,8 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 
 
 def dbt_vars(as_of: datetime) -> list[str]:
-    """Return the arguments that hand the run's moment to the models."""
-    return ["--vars", json.dumps({"as_of": iso(as_of)})]
+    """Return the arguments that hand the run's moment and the metrics' names to the models."""
+    return ["--vars", json.dumps({"as_of": iso(as_of), "metric_ids": metric_ids()})]
 
 
 def prepare_manifest(settings: Settings, as_of: datetime | None = None) -> Path:

@@ -1,7 +1,7 @@
-"""The Great Expectations suites as Dagster asset checks.
+"""The Great Expectations suites as Dagster asset checks, and GX's own pages about them.
 
-Belongs here: which asset a check belongs to, and the record of its verdict. Does not:
-the checks themselves (`expectations`).
+Belongs here: which asset a check belongs to, the record of its verdict, and what holds the page
+back. Does not: the checks themselves (`expectations`).
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,13 @@ from orchestration.defs.runtime import RUNTIME, Runtime
 from orchestration.sources.contract import table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from expectations.runner import CheckResult
+    from orchestration.warehouse.base import Warehouse
 
 STATUS_KEY = dg.AssetKey(["reporting", "rpt_metric_status"])
+DATA_DOCS_KEY = dg.AssetKey(["quality", "data_docs"])
 
 
 def check_name(check: Check) -> str:
@@ -44,7 +48,9 @@ def expectation_checks(manifest: Path) -> dg.AssetChecksDefinition:
             check_name(check),
             asset=assets[check_id],
             description=check.expectation,
-            blocking=False,
+            # Dagster itself cannot hold back what was built before the checks of it ran: the
+            # evidence is gathered from the finished models. The page is held back below.
+            blocking=check.is_blocking and assets[check_id] == STATUS_KEY,
             additional_deps=[STATUS_KEY] if assets[check_id] != STATUS_KEY else [],
         )
         for check_id, check in checks.items()
@@ -63,6 +69,37 @@ def expectation_checks(manifest: Path) -> dg.AssetChecksDefinition:
             yield _evaluation(result, assets[result.check.check_id])
 
     return expectations
+
+
+def held_back(warehouse: "Warehouse", now: "datetime") -> list[str]:
+    """Return the blocking checks that did not pass at `now`: a number of the page may be wrong."""
+    from expectations.checks import BLOCKING_RULES
+
+    rows = warehouse.rows(
+        "select check_id, subject_kind, rule, message from ops.check_results "
+        "where evaluated_at = ? and verdict <> 'passed' order by check_id",
+        (now.replace(tzinfo=None),),
+    )
+    blocking = [row for row in rows if (row["subject_kind"], row["rule"]) in BLOCKING_RULES]
+    return [f"{row['check_id']}: {row['message']}" for row in blocking]
+
+
+@dg.asset(
+    key=DATA_DOCS_KEY,
+    deps=[STATUS_KEY],
+    group_name="quality",
+    required_resource_keys={RUNTIME},
+    description="Great Expectations' own pages about every suite, under .paygo/data_docs.",
+)
+def data_docs(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """Write Data Docs from what the warehouse shows now."""
+    from expectations.runner import write_docs
+
+    runtime = cast(Runtime, getattr(context.resources, RUNTIME))
+    folder = runtime.settings.home / "data_docs"
+    with runtime.warehouse() as warehouse:
+        first = write_docs(warehouse, runtime.as_ofs[-1], folder)
+    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(first))})
 
 
 def _evaluation(result: "CheckResult", asset: dg.AssetKey) -> dg.AssetCheckResult:

@@ -16,7 +16,7 @@ from orchestration.defs.dbt import (
     warehouse_models,
 )
 from orchestration.defs.digest import digest_job
-from orchestration.defs.quality import expectation_checks
+from orchestration.defs.quality import DATA_DOCS_KEY, data_docs, expectation_checks
 from orchestration.defs.runtime import RUNTIME, environment_runtime
 from orchestration.defs.schedules import SCHEDULES, pipeline_job
 from orchestration.settings import Settings
@@ -26,6 +26,7 @@ TRANSFORM = "transform"
 CHECK = "check"
 ALERT = "alert"
 PAGE = "page"
+DATA_DOCS = "data_docs"
 
 RAW_ASSETS = [
     *postgres.ASSETS,
@@ -47,12 +48,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *RAW_ASSETS,
             models,
             alerts.incidents,
+            data_docs,
             dashboard.page_asset(reporting_keys(manifest)),
         ],
         asset_checks=[checks],
         jobs=[
             pipeline_job,
             digest_job,
+            alerts.evaluate_alerts_job,
             dg.define_asset_job(EXTRACT, selection=raw.without_checks()),
             # dbt's own tests run with the models; the expectations are a stage of their own.
             dg.define_asset_job(
@@ -61,8 +64,12 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             ),
             dg.define_asset_job(CHECK, selection=dg.AssetSelection.checks(checks)),
             dg.define_asset_job(ALERT, selection=dg.AssetSelection.assets(alerts.ALERTS_KEY)),
+            dg.define_asset_job(
+                DATA_DOCS, selection=dg.AssetSelection.assets(DATA_DOCS_KEY).without_checks()
+            ),
             dg.define_asset_job(PAGE, selection=dg.AssetSelection.assets(dashboard.PAGE_KEY)),
         ],
         schedules=SCHEDULES,
+        sensors=alerts.SENSORS,
         resources={RUNTIME: environment_runtime, "dbt": dbt_resource(settings)},
     )

@@ -100,6 +100,36 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("resolved_at", "timestamp"),
         ("metrics", "varchar"),
         ("message", "varchar"),
+        ("since", "timestamp"),
+        ("clear_since", "timestamp"),
+        ("reopened", "bigint"),
+        ("announced_severity", "varchar"),
+        ("announced_reopened", "bigint"),
+        ("reminders", "bigint"),
+        ("acknowledged_by", "varchar"),
+        ("resolution_notified_at", "timestamp"),
+    ),
+    # One row a message to one channel; written before it is sent.
+    "alert_notices": (
+        ("message_id", "varchar not null"),
+        ("channel", "varchar not null"),
+        ("notices", "varchar not null"),
+        ("severity", "varchar not null"),
+        ("title", "varchar not null"),
+        ("body", "varchar not null"),
+        ("status", "varchar not null"),
+        ("tries", "bigint not null"),
+        ("error", "varchar"),
+        ("created_at", "timestamp not null"),
+        ("sent_at", "timestamp"),
+    ),
+    # One row a time of silence about a subject, ended ones too.
+    "alert_mutes": (
+        ("mute_id", "varchar not null"),
+        ("subject", "varchar not null"),
+        ("starts_at", "timestamp not null"),
+        ("ends_at", "timestamp not null"),
+        ("reason", "varchar"),
     ),
     # One row a figure of an edition of the page.
     "claims": (

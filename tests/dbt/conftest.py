@@ -23,6 +23,7 @@ import pytest
 from orchestration.sources.contract import CONTRACT, META_COLUMNS, table
 from orchestration.warehouse.ops import ops_ddl
 from orchestration.warehouse.raw import raw_ddl
+from orchestration.workspace import metric_ids
 from tests.dbt.ticket_rows import tickets_rows
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -35,6 +36,7 @@ class Dbt:
     """dbt on one warehouse file, with its artefacts beside that file."""
 
     folder: Path
+    project: Path = PROJECT
 
     @property
     def warehouse(self) -> Path:
@@ -46,13 +48,15 @@ class Dbt:
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one dbt command; `as_of` is passed unless the arguments pass vars themselves."""
-        variables = () if "--vars" in arguments else ("--vars", json.dumps({"as_of": AS_OF}))
+        names = metric_ids(self.project)
+        given = json.dumps({"as_of": AS_OF, "metric_ids": names})
+        variables = () if "--vars" in arguments else ("--vars", given)
         return subprocess.run(
             [
                 str(DBT),
                 "--no-use-colors",
                 command,
-                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+                *("--project-dir", str(self.project), "--profiles-dir", str(self.project)),
                 *("--target", "duckdb", "--target-path", str(self.target)),
                 *("--log-path", str(self.folder / "logs")),
                 *variables,

@@ -82,7 +82,8 @@ def test_every_version_of_a_stream_has_a_key_test() -> None:
 
 
 def model_files() -> list[Path]:
-    return sorted(MODELS.rglob("*.sql"))
+    """All but the metrics: the catalogue describes those, and their columns are the same."""
+    return sorted(p for p in MODELS.rglob("*.sql") if not p.stem.startswith("metric_"))
 
 
 @pytest.mark.parametrize("path", model_files(), ids=lambda p: p.stem)

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from expectations.checks import all_checks
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT, tables
 from orchestration.workspace import run_lock
@@ -92,7 +93,7 @@ def test_every_metric_of_every_complete_day_equals_the_truth(demo_home: DemoHome
 def test_every_check_has_a_verdict_and_only_freshness_of_stripe_fails(demo_home: DemoHome) -> None:
     with duckdb.connect(str(demo_home.home / "warehouse.duckdb"), read_only=True) as db:
         rows = db.execute("select rule, subject, verdict from ops.check_results").fetchall()
-    assert len(rows) == 18 * 4 + len(CONTRACT) * 4
+    assert len(rows) == len(all_checks())
     assert [row for row in rows if row[2] == "broken"] == []
     failed = {(rule, subject) for rule, subject, verdict in rows if verdict == "failed"}
     assert {rule for rule, _ in failed} == {"freshness"}

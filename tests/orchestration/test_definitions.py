@@ -84,6 +84,15 @@ def test_runs_start_at_the_end_of_the_day_and_in_the_morning(definitions: dg.Def
     assert crons == {"end_of_day": ("0 0 * * *", "UTC"), "morning": ("0 6 * * *", "UTC")}
 
 
+def test_alerts_are_evaluated_and_watched_between_runs(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    sensors = {s.name: s.default_status for s in repository.sensor_defs}
+    running = dg.DefaultSensorStatus.RUNNING
+    assert sensors == {"alert_evaluation": running, "dead_man_watch": running}
+    for job in ("evaluate_alerts", "data_docs"):
+        assert definitions.resolve_job_def(job).name == job
+
+
 def test_the_code_location_is_short() -> None:
     path = Path(__file__).parents[2] / "orchestration" / "definitions.py"
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 40

@@ -1,25 +1,40 @@
 -- grain: one row a metric, complete UTC day and dimension
 {{ config(materialized='table') }}
-with metric_days as (
-    select * from {{ ref('int_time__metric_days') }}
+-- The last version of every value; days that are no longer computed keep what was last said.
+with versions as (
+    select * from {{ ref('fct_metric_observation_versions') }}
 ),
 
-metric_values as (
-    {{ union_metrics() }}
+observed as (
+    select * from {{ ref('int_metrics__observed') }}
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by metric_id, observation_date, dimension order by version_number desc
+        ) as recency,
+    from versions
 ),
 
 final as (
     select
-        metric_values.metric_id,
-        metric_values.observation_date,
-        metric_values.dimension,
-        metric_values.value,
-        metric_days.as_of,
-    from metric_values
-    inner join metric_days
+        ranked.metric_id,
+        ranked.observation_date,
+        ranked.dimension,
+        ranked.value,
+        -- a value that this run has found again stands on this run's evidence
+        coalesce(observed.as_of, ranked.as_of) as as_of,
+        ranked.run_id,
+        ranked.version_number,
+    from ranked
+    left join observed
         on
-            metric_values.metric_id = metric_days.metric_id
-            and metric_values.observation_date = metric_days.observation_date
+            ranked.metric_id = observed.metric_id
+            and ranked.observation_date = observed.observation_date
+            and ranked.dimension = observed.dimension
+    where ranked.recency = 1 and ranked.value is not null
 )
 
 select * from final

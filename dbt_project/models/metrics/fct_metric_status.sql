@@ -4,8 +4,8 @@ with metric_catalogue as (
     select * from {{ ref('metric_catalogue') }}
 ),
 
-stream_horizons as (
-    select * from {{ ref('int_time__stream_horizons') }}
+stream_deadlines as (
+    select * from {{ ref('int_metrics__stream_deadlines') }}
 ),
 
 observations as (
@@ -21,28 +21,18 @@ account_count as (
     select count(*) as accounts from accounts
 ),
 
-metric_streams as (
-    select
-        metric_id,
-        stream,
-    from metric_catalogue, {{ unnest_array(split_text('streams', ';'), 'stream') }}
-),
-
 -- a stream that was never read comes first: nothing is older
 aged_streams as (
     select
-        metric_streams.metric_id,
-        metric_streams.stream,
-        stream_horizons.last_as_of as as_of,
+        metric_id,
+        stream,
+        as_of,
+        fresh_until,
         row_number() over (
-            partition by metric_streams.metric_id
-            order by
-                case when stream_horizons.last_as_of is null then 0 else 1 end,
-                stream_horizons.last_as_of,
-                metric_streams.stream
+            partition by metric_id
+            order by case when as_of is null then 0 else 1 end, as_of, stream
         ) as age_rank,
-    from metric_streams
-    left join stream_horizons on metric_streams.stream = stream_horizons.stream
+    from stream_deadlines
 ),
 
 oldest_streams as (
@@ -63,10 +53,10 @@ scaled as (
     select
         metric_catalogue.metric_id,
         metric_catalogue.direction,
-        metric_catalogue.freshness_window_hours,
         last_observations.value,
         last_observations.observation_date as value_date,
         oldest_streams.as_of,
+        oldest_streams.fresh_until,
         oldest_streams.stream as oldest_source,
         {% for threshold in ['warning', 'critical', 'target'] %}
         cast(
@@ -93,7 +83,7 @@ judged as (
         *,
         case
             when as_of is null then 'unknown'
-            when evaluated_at > {{ timestamp_plus_hours('as_of', 'freshness_window_hours') }} then 'stale'
+            when evaluated_at > fresh_until then 'stale'
             else 'fresh'
         end as freshness,
         cast({{ hours_between('as_of', 'evaluated_at') }} as bigint) as age_hours,
@@ -106,6 +96,7 @@ final as (
         value,
         value_date,
         as_of,
+        fresh_until,
         oldest_source,
         case when value is null then 'never_measured' else 'measured' end as evidence,
         freshness,

@@ -1,4 +1,4 @@
--- grain: one row an observed UTC day
+-- grain: one row an observed UTC day and dimension
 {{ config(materialized='table') }}
 with days as (
     select * from {{ ref('int_time__metric_days') }}

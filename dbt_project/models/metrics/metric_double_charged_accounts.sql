@@ -1,4 +1,4 @@
--- grain: one row an observed UTC day
+-- grain: one row an observed UTC day and dimension
 {{ config(materialized='table') }}
 with days as (
     select * from {{ ref('int_time__metric_days') }}
@@ -19,8 +19,17 @@ counted as (
     group by days.observation_date
 ),
 
+parts as (
+    select
+        {{ date_of('charged_twice_at') }} as observation_date,
+        'new' as part,
+        count(*) as value,
+    from double_charges
+    group by 1
+),
+
 final as (
-    {{ metric_rows('double_charged_accounts') }}
+    {{ metric_rows('double_charged_accounts', dimension='change') }}
 )
 
 select * from final

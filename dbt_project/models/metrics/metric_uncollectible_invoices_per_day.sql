@@ -1,4 +1,4 @@
--- grain: one row an observed UTC day
+-- grain: one row an observed UTC day and dimension
 {{ config(materialized='table') }}
 with days as (
     select * from {{ ref('int_time__metric_days') }}
@@ -18,8 +18,17 @@ counted as (
     group by 1
 ),
 
+parts as (
+    select
+        {{ date_of('marked_uncollectible_at') }} as observation_date,
+        coalesce(collection_method, 'unknown') as part,
+        count(*) as value,
+    from invoices
+    group by 1, 2
+),
+
 final as (
-    {{ metric_rows('uncollectible_invoices_per_day') }}
+    {{ metric_rows('uncollectible_invoices_per_day', dimension='collection_method') }}
 )
 
 select * from final

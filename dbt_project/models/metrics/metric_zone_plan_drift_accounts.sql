@@ -1,25 +1,3 @@
--- grain: one row an observed UTC day
+-- grain: one row an observed UTC day and dimension
 {{ config(materialized='table') }}
-with days as (
-    select * from {{ ref('int_time__metric_days') }}
-    where metric_id = 'zone_plan_drift_accounts'
-),
-
-discrepancy_days as (
-    select * from {{ ref('fct_discrepancy_days') }}
-    where detector = 'zone_plan'
-),
-
-counted as (
-    select
-        observation_date,
-        count(distinct account_id) as value,
-    from discrepancy_days
-    group by observation_date
-),
-
-final as (
-    {{ metric_rows('zone_plan_drift_accounts') }}
-)
-
-select * from final
+{{ drift_metric('zone_plan_drift_accounts', 'zone_plan') }}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from orchestration.errors import PermanentFailure, TransientFailure
 from orchestration.extraction import StreamOutcome
 from orchestration.pipeline import RunReport, Stages, selected_streams
 from orchestration.sources.contract import CONTRACT, tables
+from orchestration.warehouse import open_warehouse
 from orchestration.workspace import run_lock
 from tests.unit.commands.test_doctor import settings_of
 
@@ -172,3 +174,39 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(PermanentFailure, match="models could not be built"):
         Stages(settings, NOW).finish()
     assert settings.warehouse_path.read_bytes() == b"the last finished state"
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict", "stages"),
+    [
+        ("bounds", "failed", ["check", "alert"]),
+        ("bounds", "broken", ["check", "alert"]),
+        ("bounds", "passed", ["check", "alert", "page"]),
+        ("freshness", "failed", ["check", "alert", "page"]),
+    ],
+)
+def test_a_wrong_number_holds_the_page_back_and_is_still_alerted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, verdict: str, stages: list[str]
+) -> None:
+    settings = settings_of(tmp_path)
+    row = {
+        "run_id": "r", "check_id": f"metric.{rule}.m", "suite": "s", "subject_kind": "metric",
+        "subject": "m", "rule": rule, "verdict": verdict, "message": "observed -1",
+        "evaluated_at": NOW,
+    }  # fmt: skip
+    with open_warehouse(settings, "write") as warehouse:
+        warehouse.append_ops("check_results", [row])
+    ran: list[str] = []
+
+    def run(_: Stages, job: str, *__: object) -> SimpleNamespace:
+        ran.append(job)
+        return SimpleNamespace(success=True)
+
+    monkeypatch.setattr(Stages, "_run", run)
+    monkeypatch.setattr(Stages, "_build", lambda _: None)
+    made = Stages(settings, NOW)
+    made.finish()
+    assert ran == stages
+    assert settings.warehouse_path.exists(), "readers see the check that failed"
+    assert made.report.exit_code == (0 if "page" in stages else 2)
+    assert ("page held back" in made.report.summary()) == ("page" not in stages)

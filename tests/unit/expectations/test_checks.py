@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,8 @@ class Memory:
 
     def _load_metrics(self) -> None:
         self.db.execute(
-            "create table reporting.rpt_metric_status (metric_id varchar, as_of timestamp)"
+            "create table reporting.rpt_metric_status"
+            " (metric_id varchar, as_of timestamp, fresh_until timestamp)"
         )
         self.db.execute(
             "create table reporting.rpt_metric_series"
@@ -76,13 +77,15 @@ class Memory:
         )
         for metric in load_catalogue():
             self.db.execute(
-                "insert into reporting.rpt_metric_status values (?, ?)", [metric.metric_id, AS_OF]
+                "insert into reporting.rpt_metric_status values (?, ?, ?)",
+                [metric.metric_id, AS_OF, AS_OF + timedelta(hours=26)],
             )
-            for day in (21, 22, 23):
-                self.db.execute(
-                    "insert into reporting.rpt_metric_series values (?, ?, 1, ?)",
-                    [metric.metric_id, date(2026, 3, day), AS_OF],
-                )
+        self.db.execute(
+            "insert into reporting.rpt_metric_series"
+            " select metric_id, cast(day as date), 1, ? from reporting.rpt_metric_status,"
+            " unnest(generate_series(date '2026-02-22', date '2026-03-23', interval 1 day)) t(day)",
+            [AS_OF],
+        )
 
 
 def _sample(column: Column) -> str:
@@ -116,9 +119,14 @@ def test_good_data_passes_every_check(memory: Memory) -> None:
     ("damage", "check_id"),
     [
         (
-            "update reporting.rpt_metric_status set as_of = timestamp '2026-03-22'"
-            " where metric_id = 'stuck_events'",
+            "update reporting.rpt_metric_status set as_of = timestamp '2026-03-22',"
+            " fresh_until = timestamp '2026-03-23 02:00:00' where metric_id = 'stuck_events'",
             "metric.freshness.stuck_events",
+        ),
+        (
+            "update reporting.rpt_metric_series set value = 500 where metric_id = 'stuck_events'"
+            " and observation_date = '2026-03-23'",
+            "metric.anomaly.stuck_events",
         ),
         (
             "update reporting.rpt_metric_status set as_of = timestamp '2026-03-25'"
@@ -179,6 +187,31 @@ def test_damage_fails_its_own_check_with_a_message(
             "delete from reporting.rpt_metric_series where metric_id = 'stuck_events'",
             "metric.completeness.stuck_events",
             "empty",
+        ),
+        (
+            "delete from reporting.rpt_metric_series where metric_id = 'stuck_events'",
+            "metric.anomaly.stuck_events",
+            "empty",
+        ),
+        (
+            "delete from reporting.rpt_metric_series where observation_date < '2026-03-10'",
+            "metric.anomaly.stuck_events",
+            "fewer than 21 days",
+        ),
+        (
+            "update reporting.rpt_metric_series set value = null where metric_id = 'stuck_events'",
+            "metric.anomaly.stuck_events",
+            "all NULL",
+        ),
+        (
+            "drop table reporting.rpt_metric_series",
+            "metric.anomaly.stuck_events",
+            "could not run",
+        ),
+        (
+            "update reporting.rpt_metric_status set fresh_until = null",
+            "metric.freshness.stuck_events",
+            "parameter missing",
         ),
         (
             "update reporting.rpt_metric_series set value = null where metric_id = 'stuck_events'",
@@ -262,6 +295,29 @@ def test_gx_that_breaks_or_stays_silent_is_broken(monkeypatch: pytest.MonkeyPatc
     assert judge(evidence)[0].message == "GX could not run: no engine"
     monkeypatch.setattr(runner, "_gx_pairs", lambda *_: [])
     assert judge(evidence)[0].verdict == "broken"
+
+
+def test_a_window_that_knows_weekends_is_the_deadline_of_the_status(memory: Memory) -> None:
+    memory.db.execute("update reporting.rpt_metric_status set fresh_until = timestamp '2026-03-27'")
+    late = run_checks(memory, NOW + timedelta(hours=60))
+    assert result_of(late, "metric.freshness.stuck_events").verdict == "passed"
+    assert result_of(late, "stream.freshness.core.zones").verdict == "failed"
+
+
+def test_only_wrong_numbers_hold_the_page_back(memory: Memory) -> None:
+    blocking = {(c.subject_kind, c.rule) for c in all_checks() if c.is_blocking}
+    assert blocking == {("metric", "bounds"), ("stream", "key"), ("stream", "volume")}
+
+
+def test_data_docs_show_every_check_that_could_look(memory: Memory, tmp_path: Path) -> None:
+    memory.db.execute("drop table raw.core__zones")
+    metrics = tuple(m for m in load_catalogue() if m.metric_id == "stuck_events")
+    first = runner.write_docs(memory, NOW, tmp_path / "data_docs", metrics)
+    assert first.is_relative_to(tmp_path)
+    pages = "".join(p.read_text(encoding="utf-8") for p in first.parent.rglob("*.html"))
+    assert "metric.freshness.stuck_events" in pages
+    assert "stream.schema.core.accounts" in pages
+    assert "stream.key.core.zones" not in pages
 
 
 def test_nothing_to_judge_gives_no_verdict() -> None:
