@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from orchestration.warehouse.base import Warehouse
 
 TIMELINE_SQL = """
-with wanted as (select ? as account_id),
+with wanted as (select cast(? as varchar) as account_id),
 
 customers as (
     select distinct stripe_customer_id as customer_id
@@ -22,7 +22,7 @@ customers as (
 
 happened as (
     select valid_from as happened_at, 'subs_account' as store, 'account' as what,
-        'type ' || coalesce(account_type, 'none') || ', flags ' || flags
+        'type ' || coalesce(account_type, 'none') || ', flags ' || cast(flags as varchar)
         || case when flags & 32768 <> 0 then ' (bad debt)' else '' end as detail,
     from staging.stg_engine__accounts_history
     where account_id = (select account_id from wanted) and not is_deleted
@@ -34,17 +34,19 @@ happened as (
     where account_id = (select account_id from wanted)
     union all
     select updated_at, 'subs_dunning', 'dunning',
-        'retry ' || retry_count || ', escalation level ' || escalation_level,
+        'retry ' || cast(retry_count as varchar)
+        || ', escalation level ' || cast(escalation_level as varchar),
     from staging.stg_engine__dunning_states
     where account_id = (select account_id from wanted)
     union all
     select created_at, 'billing_prod', 'invoice ' || status,
-        invoice_id || ', due ' || amount_due_minor || ' ' || currency || ' (minor units)',
+        invoice_id || ', due ' || cast(amount_due_minor as varchar) || ' ' || currency
+        || ' (minor units)',
     from staging.stg_billing__invoices
     where account_id = (select account_id from wanted)
     union all
     select created_at, 'billing_prod', 'charge ' || status,
-        charge_id || ', ' || amount_minor || ' ' || currency || ' (minor units)',
+        charge_id || ', ' || cast(amount_minor as varchar) || ' ' || currency || ' (minor units)',
     from staging.stg_billing__charges
     where account_id = (select account_id from wanted)
     union all
@@ -68,7 +70,8 @@ happened as (
     union all
     select coalesce(paid_at, marked_uncollectible_at, finalized_at, created_at), 'stripe',
         'invoice ' || status,
-        invoice_id || ', due ' || amount_due_minor || ' ' || currency || ' (minor units)',
+        invoice_id || ', due ' || cast(amount_due_minor as varchar) || ' ' || currency
+        || ' (minor units)',
     from staging.stg_stripe__invoices
     where customer_id in (select customer_id from customers)
 )

@@ -344,6 +344,11 @@ class DuckDbWarehouse:
         self.execute("checkpoint")
         publish_file(self._path, self._published)
 
+    @property
+    def closed(self) -> bool:
+        """Say whether `close` was called."""
+        return self._closed
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True
