@@ -23,18 +23,20 @@ from google.cloud import bigquery
 from orchestration.clock import iso
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
-from orchestration.sources.contract import META_COLUMNS, RawTable
+from orchestration.sources.contract import CONTRACT, META_COLUMNS, RawTable
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, LoadResult, StreamCursor
 from orchestration.warehouse.bigquery_jobs import Jobs, label
 from orchestration.warehouse.bigquery_landing import BigQueryStagedLoad
 from orchestration.warehouse.bigquery_schema import (
+    CURSORS,
     SCRATCH,
     SQL_TYPES,
-    all_ddl,
+    ops_ddl,
     ops_type,
     quoted,
+    raw_ddl,
     raw_relation,
 )
 from orchestration.warehouse.bigquery_spelling import spelled
@@ -49,52 +51,75 @@ _COMMITTED = "_load_id in (select load_id from ops.load_ledger where stream = @s
 
 
 class BigQueryWarehouse:
-    """See `base.Warehouse`. Not for use from several threads at once."""
+    """See `base.Warehouse`. One thread at a time; `fork` gives another thread a handle."""
 
-    def __init__(self, jobs: Jobs, *, writes: bool, run: str = "") -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        settings: Settings,
+        *,
+        writes: bool,
+        parent: BigQueryWarehouse | None = None,
+    ) -> None:
         self._jobs = jobs
+        self._settings = settings
         self._writes = writes
-        self._run = run
+        self._parent = parent
+        self._run = ""
         self._cursors: dict[str, StreamCursor] | None = None
 
     @classmethod
     def open(cls, settings: Settings, mode: Literal["write", "read"]) -> BigQueryWarehouse:
         """Connect; `write` first creates the tables that are missing."""
-        warehouse = cls(Jobs.connect(settings), writes=mode == "write")
+        warehouse = cls(Jobs.connect(settings), settings, writes=mode == "write")
         if warehouse._writes:
             warehouse.create()
         return warehouse
 
     def create(self) -> None:
-        """Create missing raw and ops tables and columns. Errors: a retyped column, by name."""
-        script = ";\n".join(all_ddl())
-        self._jobs.run(script, doing="creating raw and ops tables")
-        self._add_new_columns()
+        """Create missing raw and ops tables and columns. Errors: a retyped column, by name.
 
-    def _add_new_columns(self) -> None:
-        from orchestration.sources.contract import CONTRACT
-
-        found: dict[str, dict[str, str]] = {}
-        for row in self.rows(
-            "select table_name, column_name, data_type from raw.INFORMATION_SCHEMA.COLUMNS"
-        ):
-            found.setdefault(row["table_name"], {})[row["column_name"]] = row["data_type"]
+        Looking first costs two queries; the DDL of all tables would cost a second each.
+        """
+        found = {layer: self._columns(layer) for layer in ("raw", "ops")}
+        missing = [raw_ddl(t) for t in CONTRACT if t.raw_name not in found["raw"]]
+        missing += [ddl for name, ddl in ops_ddl().items() if name not in found["ops"]]
+        if missing:
+            self._jobs.run(";\n".join(missing), doing="creating raw and ops tables")
         for table in CONTRACT:
-            have = found[table.raw_name]
-            for column in table.landed_columns:
-                wanted = SQL_TYPES[column.type]
-                if column.name not in have:
-                    self._jobs.run(
-                        f"alter table {raw_relation(table)} "
-                        f"add column if not exists {quoted(column.name)} {wanted}",
-                        doing=f"adding {table.stream}.{column.name}",
-                    )
-                elif have[column.name] != wanted:
-                    raise PermanentFailure(
-                        f"raw.{table.raw_name}.{column.name} is {have[column.name]} in BigQuery, "
-                        f"and the contract says {wanted}",
-                        todo="see `Moving a schema forward` in README.md",
-                    )
+            wanted = {c.name: SQL_TYPES[c.type] for c in table.landed_columns}
+            self._follow(raw_relation(table), wanted, found["raw"].get(table.raw_name))
+        for name, columns in OPS_TABLES.items():
+            kinds = {column: ops_type(kind)[0] for column, kind in columns}
+            if name != CURSORS:
+                self._follow(f"ops.{quoted(name)}", kinds, found["ops"].get(name))
+
+    def _columns(self, dataset: str) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        sql = f"select table_name, column_name, data_type from {dataset}.INFORMATION_SCHEMA.COLUMNS"
+        for row in self.rows(sql):
+            found.setdefault(row["table_name"], {})[row["column_name"]] = row["data_type"]
+        return found
+
+    def _follow(self, relation: str, wanted: dict[str, str], have: dict[str, str] | None) -> None:
+        """Add the columns that a table has not; refuse a retyped one."""
+        for name, kind in wanted.items() if have else ():
+            if name not in (have or {}):
+                self._jobs.run(
+                    f"alter table {relation} add column if not exists {quoted(name)} {kind}",
+                    doing=f"adding {relation}.{name}",
+                )
+            elif (have or {})[name] != kind:
+                raise PermanentFailure(
+                    f"{relation}.{name} is {(have or {})[name]} in BigQuery, "
+                    f"and the contract says {kind}",
+                    todo="see `Moving a schema forward` in README.md",
+                )
+
+    def fork(self) -> BigQueryWarehouse:
+        # The client's connection pool is not for several threads.
+        jobs = Jobs.connect(self._settings)
+        return BigQueryWarehouse(jobs, self._settings, writes=self._writes, parent=self)
 
     def __enter__(self) -> Self:
         return self
@@ -327,6 +352,24 @@ class BigQueryWarehouse:
             labels=self._labels(table),
         )  # fmt: skip
 
+    def erase_rows(self, relation: str, column: str, values: Sequence[str]) -> int:
+        """See `erasure.Eraser`."""
+        name = quoted(column)
+        job = self._jobs.run(
+            f"delete from {relation} where {name} in unnest(@listed) "
+            f"or split({name}, ':')[safe_offset(0)] in unnest(@listed)",
+            {"listed": list(values)},
+            doing=f"erasing from {relation}",
+        )
+        return int(job.num_dml_affected_rows or 0)
+
+    def mentions(self, relation: str, text: str) -> int:
+        """See `erasure.Eraser`."""
+        sql = (
+            f"select count(*) as found from {relation} as r where strpos(to_json_string(r), ?) > 0"
+        )
+        return int(self.rows(sql, [text])[0]["found"])
+
     def publish(self) -> None:
         """Do nothing: every model replaces its table in one statement."""
         if not self._writes:
@@ -334,6 +377,8 @@ class BigQueryWarehouse:
 
     def close(self) -> None:
         self._jobs.client.close()  # type: ignore[no-untyped-call]
+        if self._parent is not None:
+            self._parent._cursors = None
 
 
 def commit_script(

@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestration.errors import PermanentFailure
 from orchestration.sources.contract import CONTRACT
 from orchestration.warehouse.bigquery_schema import LAYERS, SCRATCH
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -270,6 +273,29 @@ def _limits(wishes: Wishes) -> Iterator[Step]:
             "quotaConfig": {"preferredValue": str(mib)},
         },
     )  # fmt: skip
+
+
+def session(settings: Settings) -> Session:
+    """Return a session that speaks as whoever is logged in. Errors: PermanentFailure."""
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import AuthorizedSession
+
+    scope = "https://www.googleapis.com/auth/cloud-platform"
+    try:
+        credentials, _ = google.auth.default(scopes=[scope])
+    except GoogleAuthError as error:
+        raise PermanentFailure(
+            f"no credentials: {error}", todo="run `gcloud auth application-default login` first"
+        ) from error
+    made: Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    return made
+
+
+def bases(settings: Settings) -> dict[str, str]:
+    """Return the addresses to use in place of the public ones: another BigQuery endpoint."""
+    endpoint = settings.bigquery_api_endpoint.rstrip("/")
+    return {BIGQUERY: f"{endpoint}/bigquery/v2"} if endpoint else {}
 
 
 @dataclass

@@ -85,9 +85,9 @@ def ops_type(declared: str) -> tuple[str, bool]:
     return OPS_TYPES[kind], kind != declared
 
 
-def ops_ddl() -> list[str]:
-    """Return the DDL of the ops dataset: its tables and the view of the cursors."""
-    statements = []
+def ops_ddl() -> dict[str, str]:
+    """Return the DDL of the ops dataset by name: its tables, then the view of the cursors."""
+    statements = {}
     for name, columns in OPS_TABLES.items():
         if name == CURSORS:
             continue
@@ -99,11 +99,11 @@ def ops_ddl() -> list[str]:
         if name in _OPS_LAYOUT:
             day, cluster = _OPS_LAYOUT[name]
             layout = f"\npartition by timestamp_trunc({day}, day)\ncluster by {', '.join(cluster)}"
-        statements.append(
+        statements[name] = (
             f"create table if not exists ops.{quoted(name)} ({', '.join(parts)}){layout}\n"
             "options (labels = [('pipeline', 'paygo'), ('layer', 'ops')])"
         )
-    return [*statements, cursors_ddl()]
+    return {**statements, CURSORS: cursors_ddl()}
 
 
 def cursors_ddl() -> str:
@@ -119,4 +119,4 @@ def cursors_ddl() -> str:
 
 def all_ddl() -> list[str]:
     """Return every statement that a fresh project needs before its first load, in order."""
-    return [*ops_ddl(), *(raw_ddl(table) for table in CONTRACT)]
+    return [*ops_ddl().values(), *(raw_ddl(table) for table in CONTRACT)]

@@ -29,7 +29,11 @@ class Eraser(Protocol):
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]: ...
 
     def erase_rows(self, relation: str, column: str, values: Sequence[str]) -> int:
-        """Delete the rows whose column holds one of the values; return how many."""
+        """Delete the rows whose column holds one of the values, or one and `:` and more."""
+        ...
+
+    def mentions(self, relation: str, text: str) -> int:
+        """Return how many rows of a table hold the text in any of their columns."""
         ...
 
 
@@ -147,57 +151,55 @@ def _is_shared(warehouse: Eraser, customer_id: str, account_id: str) -> bool:
 def erase(
     warehouse: Eraser, account_id: str, *, progress: Callable[[str, int], None] | None = None
 ) -> Erasure:
-    """Delete the account from raw, ops and every built table; look again for what is left.
+    """Delete the account from raw, ops and every built table; then search every row of all of them.
 
     Derived tables hold nothing after the next build; until then their rows go as well, so that
     the request is served when this returns.
     """
     known, shared = identities(warehouse, account_id)
     done = Erasure(account_id, kept=shared)
-    for relation, column, kind in _places(warehouse):
-        if values := sorted(known.get(kind, ())):
-            count = warehouse.erase_rows(relation, column, values)
+    everything = sorted(set().union(*known.values()))
+    places = _places(warehouse)
+    for relation, columns in places.items():
+        for column, kind in columns.items():
+            values = everything if kind is None else sorted(known.get(kind, ()))
+            count = warehouse.erase_rows(relation, column, values) if values else 0
             if count:
                 done.deleted[relation] = done.deleted.get(relation, 0) + count
                 if progress:
                     progress(relation, count)
-    everything = sorted(set().union(*known.values()))
-    for relation, column, _ in _places(warehouse):
-        marks = ", ".join("?" * len(everything))
-        sql = f"select count(*) as found from {relation} where {column} in ({marks})"
-        if found := int(warehouse.rows(sql, everything)[0]["found"]):
-            done.left[f"{relation}.{column}"] = found
+    for relation in places:
+        if found := warehouse.mentions(relation, account_id):
+            done.left[relation] = found
     return done
 
 
-def _places(warehouse: Eraser) -> list[tuple[str, str, str]]:
-    """Return every (relation, column, kind of id) that can hold an id of an account."""
-    found = []
+def _places(warehouse: Eraser) -> dict[str, dict[str, str | None]]:
+    """Return every table with the columns that can hold an id of an account, and of which kind.
+
+    None: of any kind. A table without such a column is searched all the same.
+    """
+    found: dict[str, dict[str, str | None]] = {}
     for table in CONTRACT:
-        for column, kind in _kinds(table).items():
-            found.append((f"raw.{table.raw_name}", column, kind))
-    found.append(("ops.quarantine", "row_key", "account_id"))
-    for schema in DERIVED:
+        found[f"raw.{table.raw_name}"] = dict(_kinds(table))
+    for schema in ("ops", *DERIVED):
         tables = warehouse.rows(
-            f"select table_name from information_schema.tables where table_schema = '{schema}' "
-            "and table_type = 'BASE TABLE'"
-        )
-        names = {row["table_name"] for row in tables}
-        columns = warehouse.rows(
-            "select table_name, column_name, data_type from information_schema.columns "
+            "select table_name, table_type from information_schema.tables "
             f"where table_schema = '{schema}'"
         )
-        for row in columns:
-            name = row["column_name"]
-            is_text = row["data_type"].lower() in ("varchar", "string")
-            if row["table_name"] in names and is_text and name in (*FOLLOWED, "entity_id"):
-                relation = f"{schema}.{row['table_name']}"
-                kinds = sorted(set(FOLLOWED)) if name == "entity_id" else [name]
-                found.extend(
-                    (relation, name, SAME.get(kind, kind))
-                    for kind in kinds
-                    if kind not in SAME or name != "entity_id"
-                )
+        names = {row["table_name"] for row in tables if row["table_type"] == "BASE TABLE"}
+        found.update({f"{schema}.{name}": {} for name in sorted(names)})
+        for row in warehouse.rows(
+            "select table_name, column_name, data_type from information_schema.columns "
+            f"where table_schema = '{schema}'"
+        ):
+            name, relation = row["column_name"], f"{schema}.{row['table_name']}"
+            if relation not in found or row["data_type"].lower() != "varchar":
+                continue
+            if name in FOLLOWED:
+                found[relation][name] = SAME.get(name, name)
+            elif name in ("entity_id", "row_key"):
+                found[relation][name] = None
     return found
 
 
