@@ -94,7 +94,8 @@ def keys_sql() -> str:
     return "\nunion all\n".join(
         f"select '{t.stream}' as stream, count(*) as versions, "
         f"count(*) filter (where {t.primary_key} is null or {t.primary_key} = '') as empty_keys, "
-        f"count(*) - count(distinct ({t.primary_key}, _as_of)) as repeated_keys "
+        f"count(*) - count(distinct {t.primary_key} || ' ' || cast(_as_of as varchar)) "
+        "as repeated_keys "
         f"from raw.{t.raw_name}"
         for t in CONTRACT
     )

@@ -118,6 +118,14 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
     yield Finding("warehouse", published.is_file(), found, todo, optional=True)
 
 
+def _bigquery(settings: Settings) -> Iterator[Finding]:
+    if settings.target == "bigquery":
+        from orchestration.warehouse.bigquery_doctor import findings
+
+        for name, ok, found, todo in findings(settings):
+            yield Finding(name, ok, found, todo)
+
+
 def _port(_: Settings) -> Iterator[Finding]:
     from orchestration.defs.serve import require_free_port
 
@@ -250,6 +258,7 @@ PROBES: tuple[Probe, ...] = (
     _folder,
     _disk,
     _warehouse,
+    _bigquery,
     _port,
     _chromium,
     _hash_key,

@@ -27,6 +27,15 @@ class Settings(BaseSettings):
         default=None, description="Key of the hash that replaces personal identifiers."
     )
 
+    bigquery_project: str = ""
+    bigquery_location: str = "EU"
+    bigquery_api_endpoint: str = Field(
+        default="", description="Another address of the API: a private or a regional endpoint."
+    )
+    bigquery_maximum_bytes_billed: int = Field(
+        default=200_000_000_000, description="No single query may read more; 0: no limit."
+    )
+
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str = "https://api.stripe.com"
     stripe_requests_per_second: float = Field(

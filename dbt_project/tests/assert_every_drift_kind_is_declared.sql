@@ -9,7 +9,7 @@ drift_kinds as (
 select
     discrepancies.detector,
     discrepancies.kind,
-    count(*) as discrepancies,
+    count(*) as rows_of_kind,
 from discrepancies
 left join drift_kinds
     on

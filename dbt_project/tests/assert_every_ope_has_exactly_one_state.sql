@@ -10,7 +10,7 @@ states as (
 
 select
     opes.ope_id,
-    count(states.state) as states,
+    count(states.state) as states_of_ope,
 from opes
 left join states
     on

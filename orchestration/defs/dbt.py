@@ -44,12 +44,18 @@ def _layer(props: Mapping[str, Any]) -> str:
 
 def target_folder(settings: Settings) -> Path:
     """Return (and create) the folder of dbt's artefacts."""
-    return make_folder(settings.home / "dbt" / "target").resolve()
+    name = "target" if settings.target == "duckdb" else f"target-{settings.target}"
+    return make_folder(settings.home / "dbt" / name).resolve()
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
-    """Return what the profile reads: where the working copy of the warehouse is."""
+    """Return what the profile reads: where the warehouse is and what a query may cost."""
     return {
+        "PAYGO_TARGET": settings.target,
+        "PAYGO_BIGQUERY_PROJECT": settings.bigquery_project,
+        "PAYGO_BIGQUERY_LOCATION": settings.bigquery_location,
+        "PAYGO_BIGQUERY_API_ENDPOINT": settings.bigquery_api_endpoint,
+        "PAYGO_BIGQUERY_MAXIMUM_BYTES_BILLED": str(settings.bigquery_maximum_bytes_billed),
         "PAYGO_DUCKDB_PATH": str(settings.run_warehouse_path.resolve()),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }

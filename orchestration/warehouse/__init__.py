@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
 from orchestration.warehouse.base import LoadResult, StagedLoad, StreamCursor, Warehouse
 
@@ -15,16 +14,14 @@ def open_warehouse(settings: Settings, mode: Literal["write", "read"]) -> Wareho
     """Open the configured warehouse; a context manager.
 
     `write` opens the working copy (one process at a time, creates every raw and ops
-    table); `read` opens the last published state read-only. Errors: PermanentFailure
-    when the target is not available, the file is missing or the folder not writable;
-    TransientFailure when another run holds the working copy.
+    table); `read` opens the last published state read-only. On BigQuery both are the
+    project itself. Errors: PermanentFailure when the file is missing, the folder not
+    writable or the project refuses; TransientFailure when another run holds the copy.
     """
-    if settings.target != "duckdb":
-        raise PermanentFailure(
-            f"the warehouse target {settings.target!r} is not available in this version",
-            tried="opening the warehouse",
-            todo="set PAYGO_TARGET=duckdb",
-        )
+    if settings.target == "bigquery":
+        from orchestration.warehouse.bigquery import BigQueryWarehouse
+
+        return BigQueryWarehouse.open(settings, mode)
     from orchestration.warehouse.duckdb import DuckDbWarehouse
 
     return DuckDbWarehouse.open(settings, mode)

@@ -345,6 +345,25 @@ class DuckDbWarehouse:
         self.execute("checkpoint")
         publish_file(self._path, self._published)
 
+    def erase_rows(self, relation: str, column: str, values: Sequence[str]) -> int:
+        """See `erasure.Eraser`."""
+        with self.registered("erased", pa.table({"value": pa.array(values, pa.string())})):
+            gone = self.execute(
+                f"delete from {relation} where {quoted(column)} in (select value from erased) "
+                f"or split_part({quoted(column)}, ':', 1) in (select value from erased)"
+            )
+        return int(gone[0][0])
+
+    def mentions(self, relation: str, text: str) -> int:
+        """See `erasure.Eraser`."""
+        sql = f"select count(*) from {relation} as r where contains(cast(r as varchar), ?)"
+        return int(self.execute(sql, [text])[0][0])
+
+    @property
+    def closed(self) -> bool:
+        """Say whether `close` was called."""
+        return self._closed
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True

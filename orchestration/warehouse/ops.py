@@ -145,6 +145,15 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("owner", "varchar"),
         ("status", "varchar"),
     ),
+    # One row an erasure: that it happened and what it took, not whom it concerned.
+    "erasures": (
+        ("erasure_id", "varchar not null"),
+        ("request", "varchar not null"),
+        ("rows_deleted", "bigint not null"),
+        ("tables", "varchar not null"),
+        ("verified", "boolean not null"),
+        ("erased_at", "timestamp not null"),
+    ),
     # One row an edition of the page.
     "editions": (
         ("edition_id", "varchar not null"),

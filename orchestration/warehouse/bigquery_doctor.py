@@ -1,0 +1,77 @@
+"""What would stop a run on BigQuery before it does. Probes that change and read nothing.
+
+Belongs here: login, location, datasets, rights, expiry, limits of the configured project. Does
+not: making any of it (`bigquery_bootstrap`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.cloud import bigquery
+
+from orchestration.errors import PaygoError
+from orchestration.settings import Settings
+from orchestration.warehouse.bigquery_bootstrap import DAY_MS, EXPIRY_DAYS
+from orchestration.warehouse.bigquery_jobs import Jobs, translated
+from orchestration.warehouse.bigquery_schema import LAYERS, SCRATCH, ops_ddl, raw_ddl
+
+Answer = tuple[str, bool, str, str]
+"""Name, whether it is well, what was found, what to do."""
+
+BOOTSTRAP = "run `paygo bootstrap --apply`"
+
+
+def findings(settings: Settings) -> Iterator[Answer]:
+    """Yield one answer a check; a project that cannot be reached ends the list."""
+    try:
+        jobs = Jobs.connect(settings)
+        jobs.run("select 1 as one", doing="asking BigQuery anything")
+    except PaygoError as error:
+        yield "bigquery", False, error.what, error.todo
+        return
+    where = f"{settings.bigquery_project} answers in {settings.bigquery_location}"
+    yield "bigquery", True, where, ""
+    limit = settings.bigquery_maximum_bytes_billed
+    text = f"no query may read more than {limit / 1e9:.0f} GB" if limit else "no limit is set"
+    yield "bigquery limit", bool(limit), text, "set PAYGO_BIGQUERY_MAXIMUM_BYTES_BILLED"
+    for name in (*LAYERS, SCRATCH):
+        yield _dataset(jobs, settings, name)
+    yield _rights(jobs)
+
+
+def _dataset(jobs: Jobs, settings: Settings, name: str) -> Answer:
+    title = f"bigquery dataset {name}"
+    try:
+        dataset = jobs.client.get_dataset(name)
+    except api.NotFound:
+        return title, False, "does not exist", BOOTSTRAP
+    except (api.GoogleAPICallError, auth.GoogleAuthError) as error:
+        refused = translated(error, f"looking at {name}")
+        return title, False, refused.what, refused.todo
+    if (dataset.location or "").upper() != settings.bigquery_location.upper():
+        todo = "a dataset cannot move: set PAYGO_BIGQUERY_LOCATION, or make it anew elsewhere"
+        return title, False, f"lies in {dataset.location}", todo
+    days = EXPIRY_DAYS[name]
+    wanted = days * DAY_MS if days else None
+    found = dataset.default_table_expiration_ms
+    if found != wanted:
+        kept = f"tables are kept {int(found) // DAY_MS} days" if found else "tables never expire"
+        return title, False, kept, BOOTSTRAP
+    return title, True, f"in {dataset.location}", ""
+
+
+def _rights(jobs: Jobs) -> Answer:
+    """A dry run of the DDL asks for the right to create, and creates nothing."""
+    from orchestration.sources.contract import CONTRACT
+
+    try:
+        for statement in (raw_ddl(CONTRACT[0]), next(iter(ops_ddl().values()))):
+            config = bigquery.QueryJobConfig(dry_run=True)
+            jobs.client.query(statement, job_config=config, location=jobs.location)
+    except (api.GoogleAPICallError, auth.GoogleAuthError) as error:
+        refused = translated(error, "asking whether tables may be made")
+        return "bigquery rights", False, refused.what, refused.todo
+    return "bigquery rights", True, "tables of raw and ops may be made", ""

@@ -1,0 +1,108 @@
+"""Every statement for BigQuery passes the full analysis of ZetaSQL: syntax, names and types.
+
+The real dbt adapter builds the whole project through the real client, so what is analyzed is what
+would be sent: DDL with partitions and clusters, models, data tests. What the product itself asks
+is analyzed against the relations that the build has left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from dashboards.claims import declare
+from dashboards.evidence import read_evidence
+from dashboards.names import read_names
+from expectations import evidence
+from orchestration import graph_reading, reading, timeline
+from orchestration.alerting import evaluate
+from orchestration.settings import Settings
+from orchestration.sources.contract import CONTRACT
+from orchestration.warehouse import bigquery, open_warehouse
+from orchestration.warehouse.bigquery_spelling import spelled
+from tests.bigquery.conftest import Analyzed
+from tests.bigquery.project import landed_catalog
+from tests.bigquery.zetasql_engine import Refused
+from tests.conftest import DemoHome
+
+
+def test_the_whole_project_passes_the_analysis(analyzed: Analyzed) -> None:
+    assert analyzed.server.refusals == []
+    assert analyzed.code == 0, analyzed.said[-4000:]
+
+
+def test_nothing_of_the_project_was_left_out(analyzed: Analyzed) -> None:
+    results = json.loads((analyzed.folder / "target" / "run_results.json").read_text())["results"]
+    manifest = json.loads((analyzed.folder / "target" / "manifest.json").read_text())
+    wanted = {
+        name
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] in ("model", "seed", "snapshot", "test")
+    }
+    assert {r["unique_id"] for r in results} >= wanted
+    assert Counter(r["status"] for r in results).keys() <= {"success", "pass"}
+    kinds = Counter(found.kind for _, found in analyzed.server.statements)
+    assert kinds["resolved_create_table_as_select_stmt_node"] >= 50
+    assert kinds["resolved_create_view_stmt_node"] >= 50
+    assert kinds["query"] >= 100
+
+
+def test_every_job_of_dbt_has_labels_and_a_limit(analyzed: Analyzed) -> None:
+    for configuration in analyzed.server.configurations:
+        if "query" in configuration and "dryRun" not in configuration:
+            labels = configuration.get("labels", {})
+            assert labels.get("pipeline") == "paygo", configuration["query"]["query"][:200]
+            assert labels.get("run") == "2026-03-24t06_00_00z"
+            assert labels.get("model")
+            assert int(configuration["query"]["maximumBytesBilled"]) > 0
+
+
+def product_queries() -> list[str]:
+    """Queries of commands, checks, claims and erasure, as a user of BigQuery would send them."""
+    fixed = [
+        reading.STATUS_SQL, reading.CURRENT_SQL, reading.DAY_SQL, reading.EXCLUSIONS_SQL,
+        timeline.TIMELINE_SQL, graph_reading.DEBT_SQL,
+        evidence.METRIC_SQL, evidence.ACCOUNTS_SQL, evidence.STREAM_SQL, evidence.keys_sql(),
+        evaluate.STATES_SQL, evaluate.CHECKS_SQL, evaluate.INCIDENTS_SQL,
+    ]  # fmt: skip
+    return fixed
+
+
+@pytest.mark.parametrize("number", range(len(product_queries())))
+def test_what_commands_ask_passes_the_analysis(analyzed: Analyzed, number: int) -> None:
+    sql = spelled(product_queries()[number])
+    assert analyzed.server.catalog.analyze(sql, positional=True).columns
+
+
+def test_every_claim_of_the_page_passes_the_analysis(
+    analyzed: Analyzed, demo_home: DemoHome
+) -> None:
+    with open_warehouse(Settings(home=demo_home.home, _env_file=None), "read") as warehouse:
+        claims = declare(read_names(warehouse, read_evidence(warehouse)))
+    assert len(claims) > 300
+    for claim in claims:
+        assert analyzed.server.catalog.analyze(spelled(claim.sql)).columns, claim.claim_id
+
+
+def test_ddl_and_commits_of_every_stream_pass_the_analysis() -> None:
+    catalog = landed_catalog()
+    for table in CONTRACT:
+        entry = {"load_id": "l", "as_of": None, "rows_appended": 1, "rows_deleted": 0}
+        ops = {name: [{}] for name in ("quarantine", "reconciliation", "schema_changes")}
+        script, params = bigquery.commit_script(table, entry, ops)
+        assert {f"@{name}" for name in params} >= {"@load", "@as_of", "@expected", "@entry"}
+        kinds = [found.kind for found in catalog.script(script)]
+        assert kinds[0] == "resolved_begin_stmt_node"
+        assert kinds[-1] == "resolved_commit_stmt_node"
+        assert kinds.count("resolved_insert_stmt_node") == 4
+
+
+def test_a_column_that_bigquery_would_refuse_is_refused(analyzed: Analyzed) -> None:
+    catalog = analyzed.server.catalog
+    assert catalog.analyze("select account_id from marts.dim_accounts").columns
+    with pytest.raises(Refused, match="Unrecognized name: account_idd"):
+        catalog.analyze("select account_idd from marts.dim_accounts")
+    with pytest.raises(Refused, match="No matching signature"):
+        catalog.analyze("select 1 from marts.dim_accounts where account_id > 1")

@@ -1,0 +1,187 @@
+"""Names, repetitions and refusals of jobs: what is sent twice does its work once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from google.api_core import exceptions as api
+from google.cloud import bigquery
+from requests import exceptions as transport
+
+from orchestration.errors import PermanentFailure, TransientFailure
+from orchestration.sources.contract import CONTRACT, table
+from orchestration.warehouse.bigquery import load_schema
+from orchestration.warehouse.bigquery_jobs import ATTEMPTS, Jobs, label, parquet
+
+
+def refused(kind: type[api.GoogleAPICallError], reason: str, message: str = "no") -> Exception:
+    return kind(message, errors=[{"reason": reason, "message": message}])
+
+
+@dataclass
+class Job:
+    """A job as the client shows it; `ends` is what `result` raises."""
+
+    name: str
+    ends: Exception | None = None
+    dry_run: bool = False
+    state: str = "DONE"
+
+    @property
+    def error_result(self) -> dict[str, str] | None:
+        return {"reason": "x"} if self.ends else None
+
+    def result(self, **_: object) -> Job:
+        if self.ends:
+            raise self.ends
+        return self
+
+
+@dataclass
+class Client:
+    """Knows jobs by name; answers a second insert of a name with 409, as BigQuery does."""
+
+    project: str = "proj"
+    script: list[Callable[[Client, str], Job]] = field(default_factory=list)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    loads: list[Any] = field(default_factory=list)
+
+    def load_table_from_file(self, file: io.BytesIO, target: str, *, job_id: str, **kw: Any) -> Job:
+        self.loads.append((file.read(), target, job_id, kw["job_config"]))
+        if job_id in self.jobs:
+            raise api.Conflict("already exists")
+        act = self.script.pop(0) if self.script else lambda _, name: Job(name)
+        self.jobs[job_id] = act(self, job_id)
+        return self.jobs[job_id]
+
+    def get_job(self, name: str, **_: object) -> Job:
+        return self.jobs[name]
+
+
+def jobs_of(*script: Callable[[Client, str], Job]) -> tuple[Jobs, Client, list[float]]:
+    client, waits = Client(script=list(script)), []
+    jobs = Jobs(client, "EU", 1, {"pipeline": "paygo"}, waits.append)  # type: ignore[arg-type]
+    return jobs, client, waits
+
+
+def load(jobs: Jobs) -> Any:
+    schema = [bigquery.SchemaField("x", "STRING")]
+    return jobs.load(pa.table({"x": ["a"]}), "raw.t", schema, doing="loading t", job_id="paygo-l")
+
+
+def ends_with(error: Exception) -> Callable[[Client, str], Job]:
+    return lambda _, name: Job(name, error)
+
+
+def lost_answer(client: Client, name: str) -> Job:
+    client.jobs[name] = Job(name)
+    raise transport.ConnectionError("connection reset")
+
+
+def test_a_load_sent_again_finds_the_first() -> None:
+    jobs, client, _ = jobs_of()
+    assert load(jobs).name == load(jobs).name == "paygo-l-0"
+    assert list(client.jobs) == ["paygo-l-0"]
+
+
+def test_a_load_whose_answer_was_lost_is_looked_up_and_not_repeated() -> None:
+    jobs, client, waits = jobs_of(lost_answer)
+    assert load(jobs).name == "paygo-l-0"
+    assert list(client.jobs) == ["paygo-l-0"]
+    assert waits == [1.0]
+
+
+def test_a_failed_job_gets_a_successor_under_another_name() -> None:
+    backend = refused(api.InternalServerError, "backendError")
+    jobs, _, waits = jobs_of(ends_with(backend), ends_with(backend))
+    assert load(jobs).name == "paygo-l-2"
+    assert waits == [1.0, 2.0]
+    # A later run meets the two failures and takes their successor.
+    assert load(jobs).name == "paygo-l-2"
+
+
+def test_transient_errors_end_after_some_attempts() -> None:
+    rate = refused(api.Forbidden, "rateLimitExceeded")
+    jobs, _, waits = jobs_of(*[ends_with(rate)] * 10)
+    with pytest.raises(TransientFailure, match="nothing is loaded twice"):
+        load(jobs)
+    assert len(waits) == ATTEMPTS - 1
+
+
+def test_a_concurrent_update_is_tried_again() -> None:
+    aborted = refused(
+        api.BadRequest, "invalidQuery", "Transaction is aborted due to concurrent update"
+    )
+    jobs, _, _ = jobs_of(ends_with(aborted))
+    assert load(jobs).name == "paygo-l-1"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (refused(api.Forbidden, "quotaExceeded", "Custom quota exceeded"), "midnight Pacific"),
+        (refused(api.BadRequest, "bytesBilledLimitExceeded"), "MAXIMUM_BYTES_BILLED"),
+        (refused(api.Forbidden, "accessDenied"), "paygo bootstrap"),
+        (refused(api.NotFound, "notFound"), "bootstrap --apply"),
+        (refused(api.BadRequest, "invalidQuery", "Unrecognized name: x"), "Unrecognized name: x"),
+    ],
+)
+def test_what_another_attempt_cannot_help_is_not_tried_again(error: Exception, said: str) -> None:
+    jobs, _, waits = jobs_of(ends_with(error))
+    with pytest.raises(PermanentFailure, match=said):
+        load(jobs)
+    assert waits == []
+
+
+def test_a_load_appends_to_a_table_that_exists_with_an_explicit_schema() -> None:
+    jobs, client, _ = jobs_of()
+    load(jobs)
+    _, target, _, config = client.loads[0]
+    assert target == "proj.raw.t"
+    assert config.write_disposition == "WRITE_APPEND"
+    assert config.create_disposition == "CREATE_NEVER"
+    assert config.source_format == "PARQUET"
+    assert [f.name for f in config.schema] == ["x"]
+    assert config.labels == {"pipeline": "paygo"}
+
+
+def test_every_stream_has_an_explicit_schema_of_its_landed_columns() -> None:
+    for stream in CONTRACT:
+        names = [f.name for f in load_schema(stream)]
+        assert names[: len(stream.landed_columns)] == [c.name for c in stream.landed_columns]
+        assert names[-4:] == ["_as_of", "_load_id", "_row_hash", "_is_deleted"]
+    fields = {f.name: f for f in load_schema(table("engine.subs_object_products_element"))}
+    assert (fields["value_phases"].mode, fields["ope_id"].mode) == ("REPEATED", "REQUIRED")
+
+
+def test_files_hold_what_a_load_job_takes() -> None:
+    at = datetime(2026, 3, 1, 1, 2, 3, 456789, UTC)
+    data = pa.table({
+        "at": pa.array([at.replace(tzinfo=None), None], pa.timestamp("us")),
+        "phases": pa.array([["free", None], None], pa.list_(pa.string())),
+        "n": pa.array([None, 1], pa.decimal128(38, 9)),
+    })  # fmt: skip
+    found = pq.read_table(parquet(data))
+    assert found.column("at").to_pylist() == [at, None]
+    assert found.column("phases").to_pylist() == [["free", ""], []]
+    assert found.schema.field("n").type == pa.decimal128(38, 9)
+
+
+def test_slices_of_batches_keep_their_lists() -> None:
+    data = pa.table({"phases": pa.array([["a"], ["b", "c"], None, ["d"]], pa.list_(pa.string()))})
+    assert pq.read_table(parquet(data.slice(1, 3))).column("phases").to_pylist() == [
+        ["b", "c"], [], ["d"],
+    ]  # fmt: skip
+
+
+def test_labels_are_what_bigquery_takes() -> None:
+    assert label("run-20260324T060000Z") == "run-20260324t060000z"
+    assert label("Engine.Ümlaut") == "engine_mlaut"
+    assert len(label("x" * 80)) == 63
