@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import demo_path, graph_path, postgres_path
+from tests.bench import demo_path, graph_path, page_path, postgres_path
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--rows", type=int, default=500_000, help="rows of the PostgreSQL table")
-    parser.add_argument("--only", choices=["demo", "postgres", "graph"], default=None)
+    parser.add_argument("--only", choices=["demo", "postgres", "graph", "page"], default=None)
     parser.add_argument("--out", type=Path, default=Path(".paygo/bench.json"))
     arguments = parser.parse_args()
     rows: list[Row] = []
@@ -49,6 +49,8 @@ def main() -> int:
         rows += [Row(**row) for row in postgres_path.measure(arguments.rows)]
     if arguments.only in (None, "graph"):
         rows += [Row(**row) for row in graph_path.measure(100_000, 300_000)]
+    if arguments.only in (None, "page"):
+        rows += [Row(**row) for row in page_path.measure(arguments.out.parent)]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     document = [{**asdict(row), "holds": row.holds} for row in rows]
     arguments.out.write_text(json.dumps(document, indent=2) + "\n")
