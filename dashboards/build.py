@@ -106,6 +106,11 @@ def _book(
             if row["incident_id"] in names.incidents
         ],
         hypotheses=snapshot.table("rpt_hypotheses", "node_id"),
+        patterns=[
+            row
+            for row in snapshot.table("rpt_patterns", "pattern_id")
+            if row["pattern_id"] in names.patterns
+        ],
         debts=snapshot.table("rpt_graph_debt", "debt_rank, node_id"),
         contradictions=snapshot.table("rpt_graph_contradictions", "node_id, opposing_node_id"),
         combinations=snapshot.table("rpt_triple_store", "combination"),
@@ -165,6 +170,7 @@ def _context(book: sections.Book, changes: edition_pages.Changes, now: datetime)
         "combinations": sections.combinations(book),
         "board": sections.board(book),
         "honesty": sections.honesty(book),
+        "patterns": sections.patterns(book),
         "knowledge": sections.knowledge(book),
         "changes": changes,
         "has_unknown": bool(book.number("freshness.unknown")),

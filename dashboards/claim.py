@@ -66,6 +66,7 @@ class Dimensions:
     incidents: tuple[str, ...] = ()
     debts: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
     wordings: dict[str, Wording] = field(default_factory=dict)
     has_bad_debt: bool = False
     authored: tuple[tuple[str, str, str, str, str], ...] = ()

@@ -184,6 +184,37 @@ def judged_claims(nodes: Iterable[str]) -> Iterator[Claim]:
             )
 
 
+def pattern_claims(patterns: Iterable[str]) -> Iterator[Claim]:
+    """Evidence of each ticket pattern: an entry is one pattern seen in one ISO week."""
+    table = "from reporting.rpt_pattern_evidence"
+
+    def claim(claim_id: str, sentence: str, sql: str, unit: str, kind: Format) -> Claim:
+        return Claim(claim_id, sentence, sql, unit, kind, SUPPORT_OWNER, streams=TICKET_STREAMS)
+
+    found = list(patterns)
+    if found:
+        total = f"select count(*)\n{table}"
+        yield claim("pattern.entries", "Evidence entries", total, "pattern weeks", "integer")
+        tracked = "select count(*)\nfrom reporting.rpt_patterns"
+        yield claim("pattern.tracked", "Tracked patterns", tracked, "patterns", "integer")
+    for pattern in found:
+        where = f"where pattern_id = {quoted(pattern)}"
+        for name, sentence, column, unit in (
+            ("tickets", "Tickets of the pattern", "coalesce(sum(tickets), 0)", "tickets"),
+            ("weeks", "Weeks in which it was seen", "count(*)", "ISO weeks"),
+        ):
+            sql = f"select {column}\n{table}\n{where}"
+            yield claim(f"pattern.{pattern}.{name}", f"{sentence} {pattern}", sql, unit, "integer")
+        yield claim(
+            f"pattern.{pattern}.weekly",
+            f"Tickets a week of the pattern {pattern}",
+            "select string_agg(iso_week || '=' || cast(tickets as string), ',' order by iso_week)\n"
+            f"{table}\n{where}",
+            "tickets, by ISO week",
+            "series",
+        )
+
+
 def wording_claim(claim_id: str, wording: Wording) -> Claim:
     """A text that holds a digit: asserted by its author, or agreed with its owner."""
     return Claim(

@@ -26,6 +26,7 @@ from dashboards.claim_pages import (
     figure_of_a_name,
     incident_claims,
     judged_claims,
+    pattern_claims,
     stake_claims,
     stream_claims,
     wording_claim,
@@ -68,6 +69,7 @@ def declare(names: Dimensions) -> list[Claim]:
     claims += incident_claims(names.incidents)
     claims += debt_claims(names.debts)
     claims += judged_claims(names.judged)
+    claims += pattern_claims(names.patterns)
     claims += [wording_claim(name, wording) for name, wording in names.wordings.items()]
     if names.has_bad_debt:
         claims += bad_debt_claims()

@@ -123,6 +123,10 @@ def read_names(snapshot: Snapshot, book: EvidenceBook) -> Dimensions:
             "select node_id from reporting.rpt_hypotheses "
             "where status in ('supported', 'refuted') order by node_id",
         ),
+        patterns=firsts(
+            "rpt_patterns",
+            "select pattern_id from reporting.rpt_patterns order by display_order, 1",
+        ),
         wordings=dict(_wordings(snapshot, book, debts)),
         authored=_authored(snapshot),
         has_bad_debt=bool(
@@ -132,16 +136,18 @@ def read_names(snapshot: Snapshot, book: EvidenceBook) -> Dimensions:
 
 
 def _authored(snapshot: Snapshot) -> tuple[tuple[str, str, str, str, str], ...]:
-    if not snapshot.has("rpt_graph_status"):
-        return ()
-    rows = snapshot.rows(
-        "select c.node_id, c.statement, c.query, c.unit, coalesce(m.metric_id, '') as metric_id\n"
-        "from reporting.rpt_graph_status as c\n"
-        "left join reporting.rpt_graph_status as m on m.node_id = c.root_node_id\n"
-        "where c.kind = 'claim' and c.query is not null order by c.node_id"
+    nodes = {row["node_id"]: row for row in snapshot.table("rpt_graph_status", "node_id")}
+    return tuple(
+        (
+            str(node_id),
+            str(row["statement"]),
+            str(row["query"]),
+            str(row["unit"]),
+            str(nodes.get(row["root_node_id"], {}).get("metric_id") or ""),
+        )
+        for node_id, row in nodes.items()
+        if row["kind"] == "claim" and row.get("query")
     )
-    columns = ("node_id", "statement", "query", "unit", "metric_id")
-    return tuple(tuple(str(row[c]) for c in columns) for row in rows)  # type: ignore[misc]
 
 
 def _wordings(
@@ -163,6 +169,14 @@ def _wordings(
             "rpt_ticket_categories",
             f"category = {quoted(row['category'])}",
             {f"tickets.{row['category']}.title": row["title"]},
+            SUPPORT_OWNER,
+        )
+    for row in snapshot.table("rpt_patterns", "pattern_id"):
+        yield from _of_row(
+            "pattern",
+            "rpt_patterns",
+            f"pattern_id = {quoted(row['pattern_id'])}",
+            {f"pattern.{row['pattern_id']}.{c}": row[c] for c in ("title", "description")},
             SUPPORT_OWNER,
         )
     for row in snapshot.table("rpt_graph_status", "node_id"):

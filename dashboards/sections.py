@@ -60,6 +60,7 @@ class Book:
     incidents: Sequence[Mapping[str, Any]] = ()
     combinations: Sequence[Mapping[str, Any]] = ()
     hypotheses: Sequence[Mapping[str, Any]] = ()
+    patterns: Sequence[Mapping[str, Any]] = ()
     debts: Sequence[Mapping[str, Any]] = ()
     contradictions: Sequence[Mapping[str, Any]] = ()
     moment: datetime | None = None
@@ -256,6 +257,17 @@ def combinations(book: Book) -> list[dict[str, Any]]:
 DEBTS_FIRST = 10
 """Unbacked claims on the first page; the page of knowledge has more."""
 _VERDICTS = ("refuted", "supported", "observable", "untested")
+
+
+def patterns(book: Book) -> list[dict[str, Any]]:
+    """One row a tracked pattern, those with the most tickets first, on all weeks of the window."""
+    rows = []
+    for row in book.patterns:
+        seen = dict(book.points(f"pattern.{row['pattern_id']}.weekly"))
+        points = [(week, seen.get(week, (Decimal(0),))) for week in book.names.weeks]
+        chart = charts.sparkline(points, width=110, height=26) if seen else ""
+        rows.append({"row": row, "chart": chart, "tickets": sum(v[0] for v in seen.values())})
+    return sorted(rows, key=lambda r: (-r["tickets"], r["row"]["title"]))
 
 
 def knowledge(book: Book) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tests.bench import (
     demo_path,
     drift_path,
     graph_path,
+    page_path,
     postgres_path,
     ticket_path,
 )
@@ -50,6 +51,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
     "postgres": lambda asked: postgres_path.measure(asked.rows),
     "drift": lambda asked: drift_path.measure(asked.drift_accounts),
     "graph": lambda _: graph_path.measure(100_000, 300_000),
+    "page": lambda asked: page_path.measure(asked.out.parent),
     "anomaly": lambda _: anomaly.measure(),
     "alerts": lambda _: alert_year.measure(),
     "tickets": lambda asked: ticket_path.measure(asked.tickets),

@@ -38,9 +38,15 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def small_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the small fixture: Stripe two days old."""
+    """The site of the small fixture, its second edition: Stripe two days old."""
+    settings = Settings(home=tmp_path_factory.mktemp("small"))
     with reporting_warehouse() as warehouse:
-        return build_site(warehouse, Settings(home=tmp_path_factory.mktemp("small")), AT).path
+        build_site(warehouse, settings, AT)
+        warehouse.connection.execute(
+            "update reporting.rpt_metric_status set value = value + 2 where metric_id in "
+            "('stuck_events', 'checkout_rollbacks_per_day')"
+        )
+        return build_site(warehouse, settings, AT).path
 
 
 @pytest.fixture(params=["small", "demo"])
@@ -56,6 +62,28 @@ def site(request: pytest.FixtureRequest, small_site: Path) -> Path:
     if not page.is_file():
         pytest.skip(f"the demo has no page at {page.name}")
     return page
+
+
+KINDS = (
+    "index.html",
+    "glossary.html",
+    "knowledge.html",
+    "metrics/index.html",
+    "metrics/bad_debt_accounts.html",
+    "workstreams/dunning-brain.html",
+    "digests/index.html",
+    "digests/2026-W12.html",
+    "editions/index.html",
+    "claims.html",
+)
+"""One page of every kind; the page of an edition is found by its name."""
+
+
+def one_of_each(site: Path) -> list[Path]:
+    """Return one page of every kind of a built site, given its first page."""
+    pages = [site.parent / kind for kind in KINDS]
+    editions = sorted(site.parent.glob("editions/[0-9a-f]*.html"))
+    return [page for page in pages if page.is_file()] + editions[:1]
 
 
 @contextmanager

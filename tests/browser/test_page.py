@@ -113,9 +113,9 @@ def test_board_filter_shows_only_what_was_asked(chromium: Browser, small_site: P
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(chromium: Browser, site: Path, scheme: str) -> None:
     with visit(chromium, site, scheme=scheme) as seen:
-        assert _violations(seen.page, "body") == []
+        assert violations(seen.page, "body") == []
         seen.page.locator("#headlines a[data-claim]").first.click()
-        assert _violations(seen.page, "#proof") == []
+        assert violations(seen.page, "#proof") == []
 
 
 @pytest.mark.parametrize("width", [390, 768, 1920])
@@ -126,8 +126,10 @@ def test_no_horizontal_scroll(chromium: Browser, site: Path, width: int) -> None
         assert wide <= room
 
 
-def _violations(page: Any, part: str) -> list[str]:
-    found = Axe().run(page, context=part).response["violations"]
+def violations(page: Any, part: str, rules: list[str] | None = None) -> list[str]:
+    """What axe says about a part of the page, all rules or those named."""
+    options = {"runOnly": {"type": "rule", "values": rules}} if rules else None
+    found = Axe().run(page, context=part, options=options).response["violations"]
     return [
         f"{v['id']}: {node['target']} {node['failureSummary']}"
         for v in found

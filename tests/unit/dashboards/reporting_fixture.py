@@ -64,6 +64,9 @@ create table rpt_graph_honesty(kind varchar, status varchar, nodes bigint);
 create table rpt_graph_status(node_id varchar, kind varchar, domain varchar, title varchar,
   statement varchar, status varchar, metric_id varchar, proof varchar, is_simulated boolean,
   root_node_id varchar, claim_query varchar, query varchar, unit varchar, tolerance varchar);
+create table rpt_patterns(pattern_id varchar, category varchar, title varchar,
+  description varchar, display_order bigint, state varchar);
+create table rpt_pattern_evidence(pattern_id varchar, iso_week varchar, tickets bigint);
 create table rpt_graph_debt(debt_rank bigint, node_id varchar, title varchar, statement varchar,
   status varchar, resting_nodes bigint, is_simulated boolean);
 create table rpt_hypotheses(node_id varchar, title varchar, statement varchar, status varchar,
@@ -240,6 +243,14 @@ def _fill_companions(
     warehouse.fill(
         "rpt_graph_debt",
         [(1, "claim.face-value", "Face value misleads", "Amounts lie.", "asserted", 4, False)],
+    )
+    warehouse.fill(
+        "rpt_patterns",
+        [("charged_twice", "duplicate_charge", "Charged twice", "Two charges.", 1, "growing")],
+    )
+    warehouse.fill(
+        "rpt_pattern_evidence",
+        [("charged_twice", "2026-W03", 2), ("charged_twice", "2026-W07", 3)],
     )
     judged = ("hypothesis.rollbacks", "Rollbacks reach zero", "They do.", "supported", "moved")
     open_ = ("hypothesis.tbd", "Second card recovers", "It does.", "untested", "no metric")

@@ -1,0 +1,226 @@
+"""All pages of the site in a real browser: quiet, traced, accessible, reachable, printable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import KINDS, one_of_each, visit
+from tests.browser.test_page import (
+    BARE_NUMBERS,
+    CLAIMS_WITHOUT_OPENER,
+    CLAIMS_WITHOUT_SOURCE,
+    violations,
+)
+
+pytestmark = pytest.mark.browser
+
+# One click on each figure must show its source and age; answers name those that do not.
+WALK = r"""() => {
+  const proof = document.getElementById("proof");
+  const bad = [];
+  const pressed = new Map();
+  for (const figure of document.querySelectorAll("main [data-claim], header [data-claim]")) {
+    if (figure.matches("details, summary, dialog") || figure.closest("details.source")) continue;
+    const id = figure.dataset.claim;
+    const target = figure.matches("a") ? figure : figure.querySelector(`a[data-open="${id}"]`);
+    if (!target) { bad.push(id + ": nothing to press"); continue; }
+    if (target.tabIndex < 0) bad.push(id + ": not reached by keyboard");
+    // A figure that stands twice on a page is pressed once: its link must be the same.
+    const link = target.getAttribute("href");
+    if (pressed.has(id)) {
+      if (pressed.get(id) !== link) bad.push(id + ": leads elsewhere");
+      continue;
+    }
+    pressed.set(id, link);
+    target.click();
+    const said = proof.open ? document.getElementById("proof-body").textContent : "";
+    const age = /as of \d{4}-\d\d-\d\d|has no age: authored|Age\s*unknown|never read/i.test(said);
+    if (!proof.open || !said.includes(id)) bad.push(id + ": does not open");
+    else if (!/Sources/.test(said) || !age) bad.push(id + ": no source or age");
+    proof.close();
+  }
+  return bad;
+}"""
+
+FEW_ENTRIES = """() => {
+  for (const e of [...document.querySelectorAll("details.source")].slice(30)) e.remove();
+}"""
+
+COUNT = "document.querySelectorAll('main [data-claim]').length"
+
+
+def test_every_page_opens_from_disk_without_request_or_complaint(
+    chromium: Browser, site: Path
+) -> None:
+    pages = sorted(site.parent.rglob("*.html"))
+    assert len(pages) > 30
+    with visit(chromium, site) as seen:
+        for page in pages:
+            seen.page.goto(page.as_uri())
+        # A file is asked for itself and for nothing else.
+        assert seen.requests == [site.as_uri(), *(page.as_uri() for page in pages)]
+        assert seen.complaints == []
+
+
+def test_every_link_between_pages_leads_somewhere(chromium: Browser, site: Path) -> None:
+    missing = []
+    with visit(chromium, site, script=False) as seen:
+        for page in one_of_each(site):
+            seen.page.goto(page.as_uri())
+            for href in _links(seen.page):
+                place = (page.parent / href).resolve()
+                if not place.is_file():
+                    missing.append(f"{page.name} → {href}")
+    assert missing == []
+
+
+def _links(page: Page) -> set[str]:
+    hrefs: list[str] = page.evaluate(
+        "[...document.querySelectorAll('a[href]')].map(a => a.getAttribute('href'))"
+    )
+    return {href.partition("#")[0] for href in hrefs if not href.startswith("#")}
+
+
+def test_every_number_of_every_page_has_provenance(chromium: Browser, small_site: Path) -> None:
+    bare: dict[str, Any] = {}
+    with visit(chromium, small_site) as seen:
+        for page in sorted(small_site.parent.rglob("*.html")):
+            seen.page.goto(page.as_uri())
+            found = [seen.page.evaluate(BARE_NUMBERS), seen.page.evaluate(CLAIMS_WITHOUT_SOURCE)]
+            found.append(seen.page.evaluate(CLAIMS_WITHOUT_OPENER))
+            if any(found):
+                bare[page.name] = found
+    assert bare == {}
+
+
+def test_every_number_shows_source_and_age_at_one_press(
+    chromium: Browser, small_site: Path
+) -> None:
+    walked = 0
+    with visit(chromium, small_site) as seen:
+        for page in sorted(small_site.parent.rglob("*.html")):
+            seen.page.goto(page.as_uri())
+            assert seen.page.evaluate(WALK) == [], page.name
+            walked += seen.page.evaluate(COUNT)
+    assert walked > 1_500
+
+
+@pytest.mark.full
+def test_every_number_of_the_demo_shows_source_and_age(chromium: Browser, site: Path) -> None:
+    with visit(chromium, site) as seen:
+        for page in sorted(site.parent.rglob("*.html")):
+            seen.page.goto(page.as_uri())
+            assert seen.page.evaluate(WALK) == [], page.name
+
+
+@pytest.mark.parametrize("kind", KINDS[:6])
+def test_keys_reach_what_can_be_pressed(chromium: Browser, small_site: Path, kind: str) -> None:
+    """Tab goes through the first forty stops in the order of the page, and Enter opens a figure."""
+    with visit(chromium, small_site) as seen:
+        page = seen.page
+        page.goto((small_site.parent / kind).as_uri())
+        stops = page.evaluate(
+            "[...document.querySelectorAll('a[href], button, summary, [tabindex=\"0\"], select')]"
+            ".filter(e => e.checkVisibility() && e.tabIndex >= 0).length"
+        )
+        reached = []
+        for _ in range(min(40, stops)):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
+        assert len(set(reached)) >= min(30, stops - 2)
+        page.locator("main a[data-claim]").first.focus()
+        page.keyboard.press("Enter")
+        assert page.locator("#proof").is_visible()
+        page.keyboard.press("Escape")
+        assert not page.locator("#proof").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_kind_of_page(
+    chromium: Browser, small_site: Path, scheme: str
+) -> None:
+    found = {}
+    with visit(chromium, small_site, scheme=scheme) as seen:
+        for page in one_of_each(small_site)[1:]:
+            seen.page.goto(page.as_uri())
+            # Hundreds of entries come from one template: some of them speak for all.
+            seen.page.evaluate(FEW_ENTRIES)
+            # The scheme changes colours only.
+            rules = None if scheme == "light" else ["color-contrast"]
+            said = violations(seen.page, "body", rules)
+            if said:
+                found[page.name] = said
+    assert found == {}
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_scrolls_sideways(chromium: Browser, small_site: Path, width: int) -> None:
+    wide = []
+    with visit(chromium, small_site, width=width) as seen:
+        for page in one_of_each(small_site):
+            seen.page.goto(page.as_uri())
+            widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            content, room = seen.page.evaluate(widths)
+            if content > room:
+                wide.append((page.name, content, room))
+    assert wide == []
+
+
+def test_print_cuts_no_drawing(chromium: Browser, small_site: Path) -> None:
+    """In print style no drawing is wider than its sheet, and none may break over two."""
+    with visit(chromium, small_site, width=700) as seen:
+        for page in one_of_each(small_site)[:6]:
+            seen.page.goto(page.as_uri())
+            seen.page.emulate_media(media="print")
+            cut = seen.page.evaluate(
+                """() => [...document.querySelectorAll("main svg")].filter((svg) => {
+                  const box = svg.getBoundingClientRect();
+                  const holder = svg.closest("figure, .card, tr, .lineage, li, p, section");
+                  if (!box.width || svg.matches(".icon")) return false;
+                  const unbroken = !svg.closest("figure") ||
+                    getComputedStyle(svg.closest("figure")).breakInside === "avoid";
+                  return box.right > document.documentElement.clientWidth + 1 || !unbroken ||
+                    getComputedStyle(holder).overflowX === "hidden";
+                }).map((svg) => svg.parentElement.outerHTML.slice(0, 120))"""
+            )
+            assert cut == [], page.name
+            assert len(seen.page.pdf(format="A4")) > 10_000
+
+
+def test_two_editions_are_compared(chromium: Browser, small_site: Path) -> None:
+    with visit(chromium, small_site) as seen:
+        page = seen.page
+        page.goto((small_site.parent / "editions/index.html").as_uri())
+        assert page.locator(".comparison").first.is_visible()
+        page.locator("select[name=then]").select_option("0")
+        assert "same figures" in page.locator("#compared").inner_text()
+        page.locator("select[name=then]").select_option("1")
+        rows = page.locator("#compared tbody tr")
+        assert rows.count() == 2
+        assert "metric.stuck_events.value" in page.locator("#compared").inner_text()
+        rows.last.locator("a").last.click()
+        assert "/editions/" in page.url
+        assert page.locator("[id='source-metric.stuck_events.value'] dl").is_visible()
+        assert seen.complaints == []
+
+
+def test_table_sorts_by_value(chromium: Browser, small_site: Path) -> None:
+    with visit(chromium, small_site) as seen:
+        seen.page.goto((small_site.parent / "metrics/index.html").as_uri())
+        seen.page.get_by_role("button", name="Value and unit").click()
+        values = seen.page.locator(".board tbody .value a.n").all_inner_texts()
+        numbers = [float(v.split("\n")[0].split(" ")[0].replace(",", "")) for v in values]
+        assert numbers == sorted(numbers) and len(numbers) == 18
+
+
+def test_permanent_link_of_a_claim_opens_it(chromium: Browser, small_site: Path) -> None:
+    with visit(chromium, small_site) as seen:
+        address = (small_site.parent / "claims.html").as_uri()
+        seen.page.goto(f"{address}#source-metric.stuck_events.value")
+        source = seen.page.locator("[id='source-metric.stuck_events.value'] dl")
+        assert source.is_visible()
+        assert "rpt_metric_status" in source.inner_text()
