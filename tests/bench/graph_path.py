@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestration.knowledge.compile import compile_graph
 from orchestration.knowledge.vocabulary import DOMAINS
-from orchestration.workspace import DBT_PROJECT
+from orchestration.workspace import DBT_PROJECT, metric_ids
 from tests.dbt.graph_models import GRAPH_MODELS, GraphModels
 
 COMPILE_SECONDS, STATUS_SECONDS = 60.0, 30.0
@@ -170,7 +170,7 @@ def _dbt(folder: Path) -> Path:
             *("--select", *GRAPH_MODELS, "--no-introspect"),
             *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
             *("--target", "duckdb", "--target-path", str(target), "--log-path", str(target)),
-            *("--vars", json.dumps({"as_of": "2026-03-24T06:00:00Z"})),
+            *("--vars", json.dumps({"as_of": "2026-03-24T06:00:00Z", "metric_ids": metric_ids()})),
         ],
         env={**os.environ, "PAYGO_DUCKDB_PATH": str(folder / "warehouse.duckdb")},
         check=True,

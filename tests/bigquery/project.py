@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 from orchestration.warehouse.bigquery_schema import all_ddl
+from orchestration.workspace import metric_ids
 from tests.bigquery.analyzer_server import AnalyzerServer
 from tests.bigquery.zetasql_engine import Catalog
 
@@ -43,12 +45,13 @@ def run_dbt(
     server: AnalyzerServer, folder: Path, *arguments: str, project: Path = DBT_PROJECT
 ) -> subprocess.CompletedProcess[str]:
     """Run one dbt command of the project against a server; artefacts go to `folder`."""
+    given = json.dumps({"as_of": AS_OF, "metric_ids": metric_ids(project)})
     return subprocess.run(
         [
             str(DBT), "--no-use-colors", *arguments,
             *("--project-dir", str(project), "--profiles-dir", str(DBT_PROJECT)),
             *("--target", "bigquery", "--target-path", str(folder / "target")),
-            *("--log-path", str(folder / "logs"), "--vars", f'{{"as_of": "{AS_OF}"}}'),
+            *("--log-path", str(folder / "logs"), "--vars", given),
         ],
         env=bigquery_environment(server.endpoint),
         capture_output=True,

@@ -20,6 +20,7 @@ import duckdb
 from orchestration.sources.contract import CONTRACT
 from orchestration.warehouse.ops import ops_ddl
 from orchestration.warehouse.raw import raw_ddl
+from orchestration.workspace import metric_ids
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 DBT = Path(sys.executable).with_name("dbt")
@@ -109,7 +110,7 @@ def compile_project(folder: Path, as_of: str) -> CompiledProject:
             *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
             *("--target", "duckdb", "--target-path", str(folder / "target")),
             *("--log-path", str(folder / "logs")),
-            *("--vars", json.dumps({"as_of": as_of})),
+            *("--vars", json.dumps({"as_of": as_of, "metric_ids": metric_ids()})),
         ],
         env={**os.environ, "PAYGO_DUCKDB_PATH": str(warehouse)},
         capture_output=True,

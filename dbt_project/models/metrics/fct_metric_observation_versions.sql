@@ -1,7 +1,11 @@
 -- grain: one row a metric, UTC day, dimension and version of its value; rows are added, never rewritten
 {{ config(
-    materialized='incremental', incremental_strategy='append', full_refresh=false, on_schema_change='fail'
+    materialized='incremental',
+    incremental_strategy=('merge' if target.type == 'bigquery' else 'append'),
+    full_refresh=false,
+    on_schema_change='fail',
 ) }}
+-- Without a key BigQuery's merge appends; it knows no strategy of that name.
 -- A full refresh does not empty it: what was once said stays, with what was said later and why.
 with observed as (
     select * from {{ ref('int_metrics__observed') }}
