@@ -33,6 +33,8 @@
     'knowledge.nodes': 'stg_knowledge__nodes',
     'knowledge.edges': 'stg_knowledge__edges',
     'tickets.classifications': 'stg_tickets__classifications',
+    'tickets.patterns': 'stg_tickets__patterns',
+    'tickets.measures': 'stg_tickets__measures',
 } %}
 {{ config(materialized='table') }}
 with counted as (
