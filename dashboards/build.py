@@ -106,6 +106,13 @@ def _book(
             if row["incident_id"] in names.incidents
         ],
         hypotheses=snapshot.table("rpt_hypotheses", "node_id"),
+        restatements=[
+            row
+            for row in snapshot.table(
+                "rpt_metric_restatements", "restated_at desc, observation_date desc"
+            )
+            if row["dimension"] == "all"
+        ],
         patterns=[
             row
             for row in snapshot.table("rpt_patterns", "pattern_id")

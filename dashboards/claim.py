@@ -67,6 +67,7 @@ class Dimensions:
     debts: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
+    restated: tuple[str, ...] = ()
     wordings: dict[str, Wording] = field(default_factory=dict)
     has_bad_debt: bool = False
     authored: tuple[tuple[str, str, str, str, str], ...] = ()

@@ -215,6 +215,26 @@ def pattern_claims(patterns: Iterable[str]) -> Iterator[Claim]:
         )
 
 
+def restatement_claim(metric_id: str, owner: str) -> Claim:
+    """Every value of a metric that was said differently later, as one text."""
+    return Claim(
+        claim_id=f"metric.{metric_id}.restatements",
+        sentence=f"Values of {metric_id} that were restated, with both values and the cause",
+        sql=(
+            "select string_agg(cast(observation_date as string) || ': '\n"
+            "  || coalesce(cast(old_value as string), 'none') || ' to '\n"
+            "  || coalesce(cast(new_value as string), 'none') || ', ' || coalesce(cause, ''),\n"
+            "  '; ' order by restated_at, observation_date, version_number)\n"
+            "from reporting.rpt_metric_restatements\n"
+            f"where metric_id = {quoted(metric_id)} and dimension = 'all'"
+        ),
+        unit="day, value before, value since, cause",
+        format="text",
+        owner=owner,
+        metric_id=metric_id,
+    )
+
+
 def wording_claim(claim_id: str, wording: Wording) -> Claim:
     """A text that holds a digit: asserted by its author, or agreed with its owner."""
     return Claim(

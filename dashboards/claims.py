@@ -27,6 +27,7 @@ from dashboards.claim_pages import (
     incident_claims,
     judged_claims,
     pattern_claims,
+    restatement_claim,
     stake_claims,
     stream_claims,
     wording_claim,
@@ -70,6 +71,9 @@ def declare(names: Dimensions) -> list[Claim]:
     claims += debt_claims(names.debts)
     claims += judged_claims(names.judged)
     claims += pattern_claims(names.patterns)
+    claims += [
+        restatement_claim(m, names.metrics[m][0]) for m in names.restated if m in names.metrics
+    ]
     claims += [wording_claim(name, wording) for name, wording in names.wordings.items()]
     if names.has_bad_debt:
         claims += bad_debt_claims()

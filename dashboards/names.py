@@ -123,6 +123,11 @@ def read_names(snapshot: Snapshot, book: EvidenceBook) -> Dimensions:
             "select node_id from reporting.rpt_hypotheses "
             "where status in ('supported', 'refuted') order by node_id",
         ),
+        restated=firsts(
+            "rpt_metric_restatements",
+            "select distinct metric_id from reporting.rpt_metric_restatements "
+            "where dimension = 'all' order by 1",
+        ),
         patterns=firsts(
             "rpt_patterns",
             "select pattern_id from reporting.rpt_patterns order by display_order, 1",

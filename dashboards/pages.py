@@ -19,6 +19,9 @@ from dashboards.sections import Book
 _NEAR = Decimal("1.8")
 """A level farther from the values than this factor is said beside the chart, not drawn in it."""
 
+_RESTATED = 30
+"""Restated values shown on a metric's page, the latest; its claim holds all of them."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -108,6 +111,7 @@ def metric(book: Book, metric_id: str) -> dict[str, Any]:
             if metric_id in split_streams(incident["metrics"])
         ],
         "resting": resting(book, metric_id),
+        "restatements": [r for r in book.restatements if r["metric_id"] == metric_id][:_RESTATED],
         "lineage": lineage.draw(metric_id),
         "model_sql": lineage.model_sql(f"metric_{metric_id}"),
         "workstream_slug": slug(row["workstream"] or ""),

@@ -61,6 +61,7 @@ class Book:
     combinations: Sequence[Mapping[str, Any]] = ()
     hypotheses: Sequence[Mapping[str, Any]] = ()
     patterns: Sequence[Mapping[str, Any]] = ()
+    restatements: Sequence[Mapping[str, Any]] = ()
     debts: Sequence[Mapping[str, Any]] = ()
     contradictions: Sequence[Mapping[str, Any]] = ()
     moment: datetime | None = None

@@ -67,6 +67,9 @@ create table rpt_graph_status(node_id varchar, kind varchar, domain varchar, tit
 create table rpt_patterns(pattern_id varchar, category varchar, title varchar,
   description varchar, display_order bigint, state varchar);
 create table rpt_pattern_evidence(pattern_id varchar, iso_week varchar, tickets bigint);
+create table rpt_metric_restatements(metric_id varchar, observation_date date,
+  dimension varchar, version_number bigint, old_value decimal(38,9), new_value decimal(38,9),
+  cause varchar, restated_at timestamp);
 create table rpt_graph_debt(debt_rank bigint, node_id varchar, title varchar, statement varchar,
   status varchar, resting_nodes bigint, is_simulated boolean);
 create table rpt_hypotheses(node_id varchar, title varchar, statement varchar, status varchar,
@@ -251,6 +254,10 @@ def _fill_companions(
     warehouse.fill(
         "rpt_pattern_evidence",
         [("charged_twice", "2026-W03", 2), ("charged_twice", "2026-W07", 3)],
+    )
+    warehouse.fill(
+        "rpt_metric_restatements",
+        [("stuck_events", date(2026, 3, 20), "all", 2, 31, 33, "late_data", NOW)],
     )
     judged = ("hypothesis.rollbacks", "Rollbacks reach zero", "They do.", "supported", "moved")
     open_ = ("hypothesis.tbd", "Second card recovers", "It does.", "untested", "no metric")

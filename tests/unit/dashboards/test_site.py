@@ -204,6 +204,15 @@ def test_folder_that_cannot_be_written_leaves_nothing_half_written(tmp_path: Pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["index.html", "site"]
 
 
+def test_restated_value_stands_on_its_metrics_page(stale_site: Built) -> None:
+    page = stale_site[1].path.parent / "metrics" / "stuck_events.html"
+    text = page.read_text()
+    part = text[text.index('id="restatements"') : text.index('id="checks"')]
+    assert ">31</td>" in part and ">33</td>" in part and "late data" in part
+    other = (page.parent / "bad_debt_accounts.html").read_text()
+    assert "No past value was said differently later" in other
+
+
 def test_guard_refuses_a_bare_number() -> None:
     require_provenance('<p>In <span data-label="week">W12</span> some</p>')
     require_provenance('<a data-claim="a">48</a><details id="source-a">x</details>')
