@@ -10,7 +10,7 @@ ACCOUNTS ?= 20000
 SEED ?= 1
 SCENARIO ?= published
 
-.PHONY: demo test test-full test-bigquery bench lint lock clean setup
+.PHONY: demo test test-full test-bigquery bench bench-peers lint lock clean setup
 
 setup: $(STAMP)
 
@@ -42,6 +42,11 @@ test-full: setup lint
 # virtual environment of its own; without that interpreter the target says so and exits with 69.
 test-bigquery: setup
 	@$(BIN)/python -m tests.bigquery.emulator_proof $(PROOF)
+
+# The peers stand in an environment of their own: what only a figure needs is not locked with us.
+bench-peers: setup
+	@$(PYTHON) -m venv .venv-bench
+	@$(BIN)/uv pip install --quiet --python .venv-bench/bin/python -r tests/bench/peers.txt
 
 bench: setup
 	@$(BIN)/python -m tests.bench

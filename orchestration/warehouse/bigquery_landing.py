@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from orchestration.sources.contract import RawTable
 from orchestration.warehouse import ledger
-from orchestration.warehouse.base import LoadRequest, LoadResult, StreamCursor
+from orchestration.warehouse.base import LoadRequest, LoadResult, Scope, StreamCursor, Totals
 from orchestration.warehouse.duckdb import MEMORY_LIMIT, DuckDbWarehouse
 from orchestration.warehouse.landing import DuckDbStagedLoad
 from orchestration.warehouse.raw import quoted, raw_ddl, raw_relation
@@ -114,6 +114,15 @@ class BigQueryStagedLoad(DuckDbStagedLoad):
             columns = (self._table.primary_key, parent_column, *META)
             self._learn(self._owner.latest(self._table, columns, parents, by=parent_column))
         super().delete_missing_children(parent_column, parents)
+
+    def _may_go_direct(self) -> bool:
+        return False
+
+    def totals(self, scope: Scope, *, hash_keys: bool) -> Totals:
+        """Money and key hash are left out where the live rows are not here to be summed."""
+        if scope == "read" or self._is_first:
+            return super().totals(scope, hash_keys=hash_keys)
+        return Totals(self.live_rows_after())
 
     def live_rows_after(self) -> int:
         if self._is_first or self._has_all:

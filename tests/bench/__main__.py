@@ -20,6 +20,7 @@ from rich.table import Table
 from tests.bench import (
     alert_year,
     anomaly,
+    api_path,
     demo_path,
     drift_path,
     graph_path,
@@ -53,6 +54,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
     "graph": lambda _: graph_path.measure(100_000, 300_000),
     "page": lambda asked: page_path.measure(asked.out.parent),
     "anomaly": lambda _: anomaly.measure(),
+    "apis": lambda asked: api_path.measure(asked.objects, asked.issues),
     "alerts": lambda _: alert_year.measure(),
     "tickets": lambda asked: ticket_path.measure(asked.tickets),
 }
@@ -61,9 +63,11 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=20_000)
-    parser.add_argument("--rows", type=int, default=500_000, help="rows of the PostgreSQL table")
+    parser.add_argument("--rows", type=int, default=4_000_000, help="rows of the PostgreSQL table")
     parser.add_argument("--only", choices=list(PARTS), default=None)
     parser.add_argument("--tickets", type=int, default=100_000, help="tickets to classify")
+    parser.add_argument("--objects", type=int, default=30_000, help="of each Stripe list")
+    parser.add_argument("--issues", type=int, default=100_000, help="Jira issues")
     parser.add_argument("--out", type=Path, default=Path(".paygo/bench.json"))
     parser.add_argument(
         "--drift-accounts", type=int, default=400_000, help="accounts of the drift world"

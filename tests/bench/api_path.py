@@ -1,0 +1,123 @@
+"""Stripe and Jira against servers that answer late and limit: which share of the limit is kept.
+
+The simulators answer Stripe after 150 ms and allow 25 requests a second an endpoint and 100 in
+all; Jira allows 50 a second. Beside it, for Stripe, the client that asks for one page at a time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.clock import iso
+from orchestration.extraction import extract_source
+from orchestration.settings import Settings
+from orchestration.simulation.faults import Switches
+from orchestration.simulation.platform import SimulatedPlatform
+from orchestration.sources.stripe import StripeSource
+from orchestration.warehouse import open_warehouse
+from tests.contract.simulation import handmade
+
+OVERALL, EACH, ANSWER_SECONDS = 100, 25, 0.15
+JIRA_LIMIT = 50
+_KINDS = ("customers", "subscriptions", "payment_intents", "invoice_payments")
+
+
+def measure(objects: int, issues: int) -> list[dict[str, Any]]:
+    """Requests a second against the limits; `objects` are of each of four Stripe lists."""
+    switches = Switches(
+        stripe_requests_per_second=OVERALL,
+        stripe_endpoint_requests_per_second=EACH,
+        stripe_answer_seconds=ANSWER_SECONDS,
+        jira_requests_per_second=JIRA_LIMIT,
+    )
+    with tempfile.TemporaryDirectory(prefix="paygo-bench-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        world = handmade.write_world(root / "world", [(handmade.BASE, _rows(objects, issues))])
+        with SimulatedPlatform(world, root / "platform", switches=switches) as platform:
+            platform.advance(handmade.BASE)
+            stripe = _extract(platform, root / "stripe", "stripe", len(_KINDS) * objects)
+            single = _one_page_at_a_time(platform)
+            jira = _extract(platform, root / "jira", "jira", issues)
+    return [
+        _row("Stripe backfill, requests a second", stripe, "the limit in all", OVERALL, 0.95),
+        _row("Stripe backfill, requests a second", stripe, "one page at a time", single, 1.0),
+        _row("Jira issues with changelogs, requests a second", jira, "the limit", JIRA_LIMIT, 0.9),
+    ]
+
+
+def _rows(objects: int, issues: int) -> handmade.Folder:
+    def spread(row: dict[str, Any], n: int) -> dict[str, Any]:
+        return {**row, "created": handmade.at(80, seconds=n * 60)}
+
+    numbers = range(1, objects + 1)
+    return {
+        "stripe.customers": [spread(handmade.customer(n), n) for n in numbers],
+        "stripe.subscriptions": [spread(handmade.subscription(n), n) for n in numbers],
+        "stripe.payment_intents": [spread(handmade.intent(n), n) for n in numbers],
+        "stripe.invoice_payments": [spread(handmade.payment(n), n) for n in numbers],
+        "jira.issues": [handmade.issue(n) for n in range(1, issues + 1)],
+        "jira.changelog_items": [handmade.history(n, n) for n in range(1, issues + 1)],
+    }
+
+
+def _extract(platform: SimulatedPlatform, home: Path, source: str, rows: int) -> float:
+    """Land everything; return the requests answered a second, from the first to the last."""
+    found = {k.removeprefix("PAYGO_").lower(): v for k, v in platform.environment().items()}
+    now: datetime = handmade.BASE
+    settings = Settings(
+        home=home,
+        now=iso(now),
+        hash_key="bench",  # type: ignore[arg-type]
+        stripe_requests_per_second=OVERALL,
+        stripe_endpoint_requests_per_second=EACH,
+        stripe_connections=24,
+        jira_requests_per_second=JIRA_LIMIT,
+        **found,  # type: ignore[arg-type]
+    )
+    streams = [f"stripe.{k}" for k in _KINDS] if source == "stripe" else None
+    platform.take_requests()
+    started = time.perf_counter()
+    with open_warehouse(settings, "write") as warehouse:
+        outcomes = extract_source(
+            source,
+            settings=settings,
+            warehouse=warehouse,
+            as_of=now,
+            run_id="bench",
+            streams=streams,
+        )
+    seconds = time.perf_counter() - started
+    landed = sum(o.rows_appended for o in outcomes if not o.stream.endswith("changelog_items"))
+    failures = [str(o.error) for o in outcomes if o.error]
+    if failures or landed != rows:
+        raise RuntimeError(f"{source}: {landed} of {rows} rows; {failures}")
+    return sum(platform.take_requests().values()) / seconds
+
+
+def _one_page_at_a_time(platform: SimulatedPlatform, pages: int = 30) -> float:
+    """What a client gets that asks for the next page when it has the last."""
+    ends = platform.endpoints
+    source = StripeSource(ends.stripe_api_key, ends.stripe_api_base, requests_per_second=OVERALL)
+    started, after = time.perf_counter(), None
+    for _ in range(pages):
+        cursor = {"starting_after": after} if after else {}
+        data, has_more = source.page("/v1/customers", {"limit": 100, **cursor})
+        after = data[-1]["id"] if has_more else None
+    return pages / (time.perf_counter() - started)
+
+
+def _row(name: str, value: float, against: str, base: float, limit: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": value,
+        "unit": "requests/s",
+        "against": f"{against} ({base:.0f} requests/s)",
+        "ratio": value / base,
+        "limit": limit,
+        "better": "higher",
+    }
