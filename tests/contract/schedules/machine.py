@@ -23,7 +23,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 STEP = timedelta(minutes=4)
 
 # Schedules and steps: 500 in `make test`, 20,000 longer ones in `make test-full`.
-SHORT = {"postgres": (380, 6), "apis": (120, 6)}
+SHORT = {"postgres": (400, 5), "apis": (100, 5)}
 FULL = {"postgres": (12_500, 12), "apis": (7_500, 12)}
 
 
