@@ -53,7 +53,9 @@ class Typed:
             return f"timestamp '{value.strftime('%Y-%m-%d %H:%M:%S.%f')}{zone}'"
         if self.kind == "array":
             items = ", ".join(text_literal(item, engine) for item in value)
-            return "cast([] as varchar[])" if not value and engine == "duckdb" else f"[{items}]"
+            # An empty array says nothing of its type by itself.
+            empty = "cast([] as varchar[])" if engine == "duckdb" else "array<string>[]"
+            return f"[{items}]" if value else empty
         return str(value)
 
 

@@ -16,7 +16,7 @@ from dashboards.claims import declare
 from dashboards.evidence import read_evidence
 from dashboards.names import read_names
 from expectations import evidence
-from orchestration import graph_reading, reading, timeline
+from orchestration import drift_reading, graph_reading, reading, timeline
 from orchestration.alerting import evaluate
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
@@ -68,7 +68,7 @@ def test_every_job_of_dbt_has_labels_and_a_limit(analyzed: Analyzed) -> None:
 def product_queries() -> list[str]:
     """Queries of commands, checks, claims and erasure, as a user of BigQuery would send them."""
     fixed = [
-        reading.STATUS_SQL, reading.CURRENT_SQL, reading.DAY_SQL, reading.EXCLUSIONS_SQL,
+        reading.STATUS_SQL, drift_reading.DAY_SQL, drift_reading.EXCLUSIONS_SQL,
         timeline.TIMELINE_SQL, graph_reading.DEBT_SQL,
         evidence.METRIC_SQL, evidence.ACCOUNTS_SQL, evidence.STREAM_SQL, evidence.keys_sql(),
         evaluate.STATES_SQL, evaluate.CHECKS_SQL, evaluate.INCIDENTS_SQL,

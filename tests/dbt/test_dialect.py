@@ -115,6 +115,7 @@ class Stub:
                 name: getattr(self.macros, name)
                 for name in MACRO.findall(macros)
                 for name in name[:1]
+                if not name.startswith("_")  # for other macros only; a template hides them
             }
         )
 

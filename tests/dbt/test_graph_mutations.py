@@ -167,7 +167,7 @@ def delay(copy: Copy, stream: str) -> None:
         "delete from ops.load_ledger where stream = ? and as_of > timestamp '2026-03-22 00:00:00'",
         stream,
     )
-    copy.build("int_time__stream_horizons", "fct_metric_status")
+    copy.build("int_time__stream_horizons", "int_metrics__stream_deadlines", "fct_metric_status")
     late = {metric for metric, streams in streams_of(copy).items() if stream in streams}
     metrics = {m: "stale" if m in late else state for m, state in graph.metrics.items()}
     then = Graph(graph.kinds, graph.edges, metrics, graph.coded)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from typing import Any
 
 import pytest
 
+from orchestration.workspace import CATALOGUE_CSV
 from tests.dbt.conftest import Dbt
 
 LAYERS = ("staging", "intermediate", "marts", "metrics", "reporting")
@@ -118,14 +120,33 @@ def test_every_model_states_its_grain_first(manifest: dict[str, Any]) -> None:
         m["name"] for m in models(manifest) if not m["raw_code"].lower().startswith("-- grain: ")
     ]
     assert without == []
-    undescribed = [m["name"] for m in models(manifest) if "grain" not in m["description"].lower()]
+    undescribed = [
+        m["name"] for m in described(manifest) if "grain" not in m["description"].lower()
+    ]
     assert undescribed == []
 
 
+def described(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Models with a description of their own: a metric's is its row of the catalogue."""
+    return [m for m in models(manifest) if not m["name"].startswith("metric_")]
+
+
+def test_every_metric_is_described_by_the_catalogue(manifest: dict[str, Any], built: Dbt) -> None:
+    with CATALOGUE_CSV.open(encoding="utf-8", newline="") as handle:
+        catalogue = {row["metric_id"]: row for row in csv.DictReader(handle)}
+    metrics = [m for m in models(manifest) if m["name"].startswith("metric_")]
+    assert {m["name"].removeprefix("metric_") for m in metrics} == set(catalogue)
+    for model in metrics:
+        row = catalogue[model["name"].removeprefix("metric_")]
+        assert row["definition"] and row["unit"] and row["owner"], model["name"]
+        columns = built.columns[model["schema"], model["name"]]
+        assert columns == ["metric_id", "observation_date", "dimension", "value"], model["name"]
+
+
 def test_every_column_is_described(manifest: dict[str, Any], built: Dbt) -> None:
-    for model in models(manifest):
-        described = [c["name"] for c in model["columns"].values() if c["description"].strip()]
-        assert described == built.columns[model["schema"], model["name"]], model["name"]
+    for model in described(manifest):
+        told = [c["name"] for c in model["columns"].values() if c["description"].strip()]
+        assert told == built.columns[model["schema"], model["name"]], model["name"]
 
 
 def test_marts_and_reporting_enforce_their_contract(manifest: dict[str, Any]) -> None:

@@ -81,7 +81,11 @@ def test_dbt_tests_are_asset_checks_too(graph: dg.AssetGraph) -> None:
 def test_runs_start_at_the_end_of_the_day_and_in_the_morning(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     crons = {s.name: (s.cron_schedule, s.execution_timezone) for s in repository.schedule_defs}
-    assert crons == {"end_of_day": ("0 0 * * *", "UTC"), "morning": ("0 6 * * *", "UTC")}
+    assert crons == {
+        "end_of_day": ("0 0 * * *", "UTC"),
+        "morning": ("0 6 * * *", "UTC"),
+        "monday_digest": ("0 7 * * 1", "UTC"),
+    }
 
 
 def test_alerts_are_evaluated_and_watched_between_runs(definitions: dg.Definitions) -> None:

@@ -100,8 +100,8 @@ def test_a_setting_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert_one_message(result, "PAYGO_POSTGRES_LOOKBACK_MINUTES")
 
 
-def test_bigquery_is_refused_clearly(tmp_path: Path) -> None:
-    assert_one_message(paygo(tmp_path / "home", "bootstrap"), "not available in this version")
+def test_bigquery_without_a_project_is_refused_clearly(tmp_path: Path) -> None:
+    assert_one_message(paygo(tmp_path / "home", "bootstrap"), "set PAYGO_BIGQUERY_PROJECT")
     result = paygo(tmp_path / "home", "status", PAYGO_TARGET="bigquery")
     assert_one_message(result, "PAYGO_TARGET=duckdb")
 

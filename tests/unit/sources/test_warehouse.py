@@ -259,6 +259,6 @@ def test_a_full_disk_leaves_the_published_file(
     assert sorted(p.name for p in home.home.iterdir()) == ["run", "warehouse.duckdb"]
 
 
-def test_bigquery_is_refused_clearly(tmp_path: Path) -> None:
-    with pytest.raises(PermanentFailure, match="'bigquery' is not available in this version"):
+def test_bigquery_without_a_project_is_refused_clearly(tmp_path: Path) -> None:
+    with pytest.raises(PermanentFailure, match="no BigQuery project is named"):
         open_warehouse(Settings(home=tmp_path, target="bigquery"), "write")

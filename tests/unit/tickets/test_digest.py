@@ -212,6 +212,10 @@ def test_sending_reports_each_channel_and_carries_the_text(
     sent: list[tuple[str, str]] = []
 
     class Channel:
+        @staticmethod
+        def instantiate(url: str) -> object:
+            return url
+
         def add(self, url: str) -> bool:
             self.url = url
             return True
