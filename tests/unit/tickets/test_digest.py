@@ -19,6 +19,7 @@ from orchestration.defs.schedules import SCHEDULES
 from orchestration.errors import PermanentFailure
 from orchestration.tickets.digest import last_week, send_digest, write_digest
 from orchestration.tickets.digest_content import week_label, week_start
+from tests.unit.alerting.receivers import Webhook
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -207,28 +208,19 @@ def test_without_a_measurement_no_interval_is_claimed(warehouse: DuckRows, tmp_p
 
 
 def test_sending_reports_each_channel_and_carries_the_text(
-    warehouse: DuckRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: DuckRows, tmp_path: Path
 ) -> None:
-    sent: list[tuple[str, str]] = []
-
-    class Channel:
-        @staticmethod
-        def instantiate(url: str) -> object:
-            return url
-
-        def add(self, url: str) -> bool:
-            self.url = url
-            return True
-
-        def notify(self, title: str, body: str) -> bool:
-            sent.append((title, body))
-            return self.url.startswith("good")
-
-    monkeypatch.setattr("apprise.Apprise", Channel)
-    report = write_digest(warehouse, "2026-W12", tmp_path)
-    outcomes = send_digest(report, "2026-W12", "good://a bad://b")
-    assert [(o.channel, o.delivered) for o in outcomes] == [("good", True), ("bad", False)]
-    assert sent[0] == ("Tickets of week 2026-W12", report.markdown.read_text("utf-8"))
+    receiver = Webhook()
+    try:
+        report = write_digest(warehouse, "2026-W12", tmp_path)
+        outcomes = send_digest(report, "2026-W12", f"{receiver.url('ok')} nosuch://service")
+    finally:
+        receiver.close()
+    found = [(o.channel.split("-")[0], o.delivered) for o in outcomes]
+    assert found == [("json", True), ("nosuch", False)]
+    (message,) = receiver.messages
+    assert message["title"] == "Tickets of week 2026-W12"
+    assert message["message"].strip() == report.markdown.read_text("utf-8").strip()
 
 
 def test_the_digest_is_scheduled_for_monday_after_the_morning_run() -> None:
