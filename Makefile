@@ -32,11 +32,11 @@ demo: setup
 
 test: setup lint
 	@$(BIN)/python tests/browser_setup.py
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not full"
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not full"
 
 test-full: setup lint
 	@$(BIN)/python tests/browser_setup.py
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # The whole pipeline through BigQuery's API against an emulator, which has a Python 3.13 and a
 # virtual environment of its own; without that interpreter the target says so and exits with 69.

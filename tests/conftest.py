@@ -28,6 +28,26 @@ class DemoHome:
         return run_paygo(self.home, *arguments, **environment)
 
 
+# Workers take files in this order, and the long ones first: one worker replays schedules while
+# the other builds the demo that most of the rest waits for.
+LONG_FILES = (
+    "contract/schedules/test_postgres_schedules.py",
+    "e2e/test_demo.py",
+    "contract/schedules/test_api_schedules.py",
+    "contract/landing/test_kill.py",
+    "bigquery/test_dialect_agreement.py",
+)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest has grouped by fixtures
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((n for n, name in enumerate(LONG_FILES) if path.endswith(name)), 99)
+
+    items.sort(key=place)
+
+
 def run_paygo(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `paygo` on a home in a process of its own."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PAYGO_")}
