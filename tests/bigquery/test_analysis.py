@@ -17,7 +17,7 @@ from dashboards.evidence import read_evidence
 from dashboards.names import read_names
 from expectations import evidence
 from orchestration import drift_reading, graph_reading, reading, timeline
-from orchestration.alerting import evaluate
+from orchestration.alerting import evaluate, store
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
 from orchestration.warehouse import bigquery, open_warehouse
@@ -71,7 +71,8 @@ def product_queries() -> list[str]:
         reading.STATUS_SQL, drift_reading.DAY_SQL, drift_reading.EXCLUSIONS_SQL,
         timeline.TIMELINE_SQL, graph_reading.DEBT_SQL,
         evidence.METRIC_SQL, evidence.ACCOUNTS_SQL, evidence.STREAM_SQL, evidence.keys_sql(),
-        evaluate.STATES_SQL, evaluate.CHECKS_SQL, evaluate.INCIDENTS_SQL,
+        evaluate.METRICS_SQL, evaluate.STREAMS_SQL, evaluate.CHECKS_SQL, evaluate.RESTATED_SQL,
+        store.INCIDENTS_SQL,
     ]  # fmt: skip
     return fixed
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -98,6 +99,10 @@ class Stub:
             adapter=self,
             target=self,
             execute=False,
+            is_incremental=lambda: False,
+            modules=SimpleNamespace(re=re),
+            this="`project.layer.this`",
+            dbt=SimpleNamespace(type_string=lambda: "string"),
             config=lambda **_: "",
             ref=lambda name: f"`project.layer.{name}`",
             source=lambda schema, name: f"`project.{schema}.{name}`",
