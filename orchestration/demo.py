@@ -94,6 +94,7 @@ def run_demo(home: Path, choice: DemoChoice, watcher: Watcher) -> RunReport:
 def _demo(settings: Settings, choice: DemoChoice, watcher: Watcher) -> RunReport:
     import dagster as dg
 
+    check_choice(choice)  # before anything that takes time
     now = datetime.fromtimestamp(NOW, UTC)
     settings = settings.model_copy(update={"now": iso(now)})
     folder = settings.home / "world"
@@ -115,14 +116,22 @@ def _demo(settings: Settings, choice: DemoChoice, watcher: Watcher) -> RunReport
     return stages.report
 
 
+def check_choice(choice: DemoChoice) -> None:
+    """Raise PermanentFailure for a world that cannot be."""
+    from orchestration.simulation.world import refuse_impossible
+
+    try:
+        refuse_impossible(choice.accounts, choice.scenario)
+    except ValueError as error:
+        raise PermanentFailure(f"{error}.", todo="choose another world.") from error
+
+
 def make_world(folder: Path, choice: DemoChoice, watcher: Watcher) -> None:
     """Generate the world unless the folder holds it; PermanentFailure says what is refused."""
     from orchestration.simulation.world import generate
 
-    try:
-        generate(choice.accounts, choice.seed, choice.scenario, folder, watcher.world())
-    except ValueError as error:
-        raise PermanentFailure(f"{error}.", todo="choose another world.") from error
+    check_choice(choice)
+    generate(choice.accounts, choice.seed, choice.scenario, folder, watcher.world())
 
 
 def _parse_models(settings: Settings) -> Path:

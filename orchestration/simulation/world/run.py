@@ -46,6 +46,16 @@ class WorldInfo:
     stripe_key_revoked_at: str | None
 
 
+def refuse_impossible(accounts: int, scenario: str) -> None:
+    """Raise ValueError for an unknown scenario or too few accounts."""
+    if scenario not in SCENARIOS:
+        raise ValueError(f"unknown scenario {scenario!r}; known: {', '.join(SCENARIOS)}")
+    if accounts < FEWEST_ACCOUNTS:
+        raise ValueError(
+            f"a world needs at least {FEWEST_ACCOUNTS} accounts to hold every fault, got {accounts}"
+        )
+
+
 def generate(
     accounts: int, seed: int, scenario: str, out: Path, progress: Progress | None = None
 ) -> WorldInfo:
@@ -54,12 +64,7 @@ def generate(
     A world that is there already is kept. `progress` gets (share done, what is done).
     Raises ValueError for an unknown scenario or too few accounts.
     """
-    if scenario not in SCENARIOS:
-        raise ValueError(f"unknown scenario {scenario!r}; known: {', '.join(SCENARIOS)}")
-    if accounts < FEWEST_ACCOUNTS:
-        raise ValueError(
-            f"a world needs at least {FEWEST_ACCOUNTS} accounts to hold every fault, got {accounts}"
-        )
+    refuse_impossible(accounts, scenario)
     w = World(accounts, seed, scenario)
     info = _info(w)
     if _matches(out, info):
