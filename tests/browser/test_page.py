@@ -112,10 +112,12 @@ def test_board_filter_shows_only_what_was_asked(chromium: Browser, small_site: P
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(chromium: Browser, site: Path, scheme: str) -> None:
+    # The scheme changes colours only.
+    rules = None if scheme == "light" else ["color-contrast"]
     with visit(chromium, site, scheme=scheme) as seen:
-        assert violations(seen.page, "body") == []
+        assert violations(seen.page, "body", rules) == []
         seen.page.locator("#headlines a[data-claim]").first.click()
-        assert violations(seen.page, "#proof") == []
+        assert violations(seen.page, "#proof", rules) == []
 
 
 @pytest.mark.parametrize("width", [390, 768, 1920])
