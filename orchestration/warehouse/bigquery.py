@@ -9,24 +9,28 @@ which data, ledger and cursor become visible together. Nothing is streamed.
 from __future__ import annotations
 
 import hashlib
-import json
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from types import TracebackType
-from typing import Any, Literal, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import pyarrow as pa
 from google.cloud import bigquery
 
-from orchestration.clock import iso
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
-from orchestration.sources.contract import CONTRACT, META_COLUMNS, RawTable
+from orchestration.sources.contract import CONTRACT, RawTable
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
-from orchestration.warehouse.base import LoadRequest, LoadResult, StreamCursor
+from orchestration.warehouse.base import LoadRequest, StreamCursor
+from orchestration.warehouse.bigquery_commit import (
+    LEFTOVERS,
+    as_json,
+    commit_script,
+    insert_rows,
+    load_job,
+    load_schema,
+    same_column,
+    unique,
+)
 from orchestration.warehouse.bigquery_jobs import Jobs, label
 from orchestration.warehouse.bigquery_landing import BigQueryStagedLoad
 from orchestration.warehouse.bigquery_schema import (
@@ -40,17 +44,16 @@ from orchestration.warehouse.bigquery_schema import (
     raw_relation,
 )
 from orchestration.warehouse.bigquery_spelling import spelled
+from orchestration.warehouse.handle import Handle
 from orchestration.warehouse.ops import OPS_TABLES, ops_columns
 
 # Longer lists of keys travel as a table; a request may have 10 MB.
 KEYS_IN_A_REQUEST = 20_000
 
-LEFTOVERS = "the raw table does not hold what this load brought"
-
 _COMMITTED = "_load_id in (select load_id from ops.load_ledger where stream = @stream)"
 
 
-class BigQueryWarehouse:
+class BigQueryWarehouse(Handle):
     """See `base.Warehouse`. One thread at a time; `fork` gives another thread a handle."""
 
     def __init__(
@@ -61,12 +64,12 @@ class BigQueryWarehouse:
         writes: bool,
         parent: BigQueryWarehouse | None = None,
     ) -> None:
+        super().__init__()
         self._jobs = jobs
         self._settings = settings
         self._writes = writes
         self._parent = parent
         self._run = ""
-        self._cursors: dict[str, StreamCursor] | None = None
 
     @classmethod
     def open(cls, settings: Settings, mode: Literal["write", "read"]) -> BigQueryWarehouse:
@@ -120,17 +123,6 @@ class BigQueryWarehouse:
         # The client's connection pool is not for several threads.
         jobs = Jobs.connect(self._settings)
         return BigQueryWarehouse(jobs, self._settings, writes=self._writes, parent=self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # Reading -------------------------------------------------------------------------------------
 
@@ -191,7 +183,7 @@ class BigQueryWarehouse:
         schema = [bigquery.SchemaField("key", "STRING", "REQUIRED")]
         self._jobs.load(
             data, name, schema, doing="loading a list of keys",
-            job_id=f"paygo-keys-{digest}-{_unique()}", replace=True,
+            job_id=f"paygo-keys-{digest}-{unique()}", replace=True,
         )  # fmt: skip
         return name
 
@@ -213,49 +205,15 @@ class BigQueryWarehouse:
         self._run = request.run_id
         return BigQueryStagedLoad(self, contract_of(request.stream), request)
 
-    def land(
-        self,
-        request: LoadRequest,
-        rows: Iterable[pa.RecordBatch] | pa.Table,
-        *,
-        cursor: Mapping[str, Any] | None = None,
-        deleted_keys: Iterable[str] = (),
-    ) -> LoadResult:
-        known = self.loaded(request.stream, request.as_of)
-        if known is not None:
-            return known
-        staged = self.stage(request)
-        try:
-            for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
-                staged.append(batch)
-            staged.delete_keys(deleted_keys)
-            if request.mode != "delta":
-                staged.delete_all_but_staged()
-            return staged.commit(cursor or {}, {})
-        finally:
-            staged.abandon()
+    def _read_cursors(self) -> Iterator[StreamCursor]:
+        # Asked once a handle: a query costs a second. A commit holds it against the ledger.
+        for row in self.rows(ledger.SELECT_CURSORS):
+            yield ledger.stored_cursor(
+                row["stream"], row["cursor_json"], row["as_of"], row["load_id"]
+            )
 
-    def loaded(self, stream: str, as_of: datetime) -> LoadResult | None:
-        load = ledger.load_id(contract_of(stream), as_of)
-        standing = self.cursor(stream)
-        if standing is None or standing.as_of < as_of:
-            return None
-        known = standing.load_id == load or self.rows(
-            "select load_id from ops.load_ledger where load_id = ?", [load]
-        )
-        return LoadResult(load, "already_loaded" if known else "older_than_cursor")
-
-    def cursor(self, stream: str) -> StreamCursor | None:
-        # Read once a warehouse: a query costs a second. A commit holds it against the ledger.
-        if self._cursors is None:
-            sql = "select stream, cursor_json, as_of, load_id from ops.stream_cursors"
-            self._cursors = {
-                row["stream"]: ledger.stored_cursor(
-                    row["stream"], row["cursor_json"], row["as_of"], row["load_id"]
-                )
-                for row in self.rows(sql)
-            }
-        return self._cursors.get(stream)
+    def _is_in_ledger(self, load: str) -> bool:
+        return bool(self.rows(ledger.SELECT_LOAD, [load]))
 
     def commit_load(
         self,
@@ -294,20 +252,17 @@ class BigQueryWarehouse:
             if LEFTOVERS not in error.what:
                 raise
             # An attempt at the same moment, now dead, had brought other rows under this load.
-            again = f"{content}-{_unique()}"
+            again = f"{content}-{unique()}"
             where = f"from {raw_relation(table)} where _as_of = @as_of and _load_id = @load"
             doing = f"removing what a broken attempt left of {table.stream}"
             keys = {"as_of": request.as_of, "load": load}
             self._jobs.run(f"delete {where}", keys, doing=doing)
             self._append_versions(table, load, versions, again)
             self._jobs.run(
-                script, params, doing=f"committing {table.stream}", job_id=f"{name}-{_unique()}",
+                script, params, doing=f"committing {table.stream}", job_id=f"{name}-{unique()}",
                 labels=self._labels(table.raw_name),
             )  # fmt: skip
-        if self._cursors is not None:
-            self._cursors[table.stream] = StreamCursor(
-                table.stream, dict(cursor), request.as_of, load
-            )
+        self.remember(StreamCursor(table.stream, dict(cursor), request.as_of, load))
 
     def _append_versions(
         self, table: RawTable, load: str, versions: pa.Table, content: str
@@ -315,7 +270,7 @@ class BigQueryWarehouse:
         if versions.num_rows:
             self._jobs.load(
                 versions, f"raw.{table.raw_name}", load_schema(table),
-                doing=f"loading {table.stream}", job_id=_load_job(load, content),
+                doing=f"loading {table.stream}", job_id=load_job(load, content),
                 labels=self._labels(table.raw_name),
             )  # fmt: skip
 
@@ -337,9 +292,9 @@ class BigQueryWarehouse:
             return
         if unknown := {name for row in rows for name in row} - columns:
             raise KeyError(f"ops.{table} has no column {', '.join(sorted(unknown))}")
-        parts = [_insert(table, "@rows")]
+        parts = [insert_rows(table, "@rows")]
         if replace:
-            same = " and ".join(_same(table, name) for name in replace)
+            same = " and ".join(same_column(table, name) for name in replace)
             parts = [
                 "begin transaction",
                 f"delete from ops.{quoted(table)} as o where exists "
@@ -348,7 +303,7 @@ class BigQueryWarehouse:
                 "commit transaction",
             ]
         self._jobs.run(
-            ";\n".join(parts), {"rows": _as_json(rows)}, doing=f"writing ops.{table}",
+            ";\n".join(parts), {"rows": as_json(rows)}, doing=f"writing ops.{table}",
             labels=self._labels(table),
         )  # fmt: skip
 
@@ -378,102 +333,7 @@ class BigQueryWarehouse:
     def close(self) -> None:
         self._jobs.client.close()  # type: ignore[no-untyped-call]
         if self._parent is not None:
-            self._parent._cursors = None
-
-
-def commit_script(
-    table: RawTable, entry: Mapping[str, Any], ops: Mapping[str, list[dict[str, Any]]]
-) -> tuple[str, dict[str, object]]:
-    """Return the transaction that makes a load visible, and its parameters.
-
-    It holds the load against what really stands in the table, and the stream against the ledger:
-    what is there twice, in half, or overtaken by another run can never become visible.
-    """
-    relation = raw_relation(table)
-    params: dict[str, object] = {
-        "load": entry["load_id"],
-        "as_of": entry["as_of"],
-        "stream": table.stream,
-        "expected": entry["rows_appended"] + entry["rows_deleted"],
-        "entry": _as_json([entry]),
-    }
-    inserts = []
-    for number, (name, rows) in enumerate(ops.items()):
-        if rows:
-            params[f"rows{number}"] = _as_json(rows)
-            once = ledger.WRITTEN_ONCE.get(name)
-            inserts.append(_insert(name, f"@rows{number}", once=once))
-    parts = [
-        "begin transaction",
-        f"assert (select count(*) from {relation} where _as_of = @as_of and _load_id = @load) "
-        f"= @expected as '{LEFTOVERS}'",
-        "assert not exists (select 1 from ops.load_ledger where stream = @stream "
-        "and as_of > @as_of) as 'another run has read this stream further'",
-        *inserts,
-        _insert("load_ledger", "@entry", once=("load_id",)),
-        "commit transaction",
-    ]
-    return ";\n".join(parts), params
-
-
-def load_schema(table: RawTable) -> list[bigquery.SchemaField]:
-    """Return the explicit schema of a load job, as the DDL has it."""
-    fields = []
-    for column in (*table.landed_columns, *META_COLUMNS):
-        if column.type == "string_array":
-            fields.append(bigquery.SchemaField(column.name, "STRING", "REPEATED"))
-            continue
-        required = column in META_COLUMNS or column.name == table.primary_key
-        mode = "REQUIRED" if required else "NULLABLE"
-        fields.append(bigquery.SchemaField(column.name, SQL_TYPES[column.type], mode))
-    return fields
-
-
-def _load_job(load: str, content: str) -> str:
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    return f"paygo-load-{load}-{digest}"
-
-
-def _unique() -> str:
-    return uuid.uuid4().hex[:8]
-
-
-def _json_value(value: object) -> object:
-    if isinstance(value, datetime):
-        return iso(value if value.tzinfo else ledger.aware_utc(value))
-    if isinstance(value, date | Decimal):
-        return str(value)
-    return value
-
-
-def _as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write rows as the JSON array that `_insert` takes apart again."""
-    plain = [{name: _json_value(value) for name, value in row.items()} for row in rows]
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
-
-
-def _column(table: str, name: str) -> str:
-    kind, _ = ops_type(dict(OPS_TABLES[table])[name])
-    text = f"json_value(n, '$.{name}')"
-    return text if kind == "STRING" else f"cast({text} as {kind})"
-
-
-def _same(table: str, name: str) -> str:
-    return f"o.{quoted(name)} is not distinct from {_column(table, name)}"
-
-
-def _insert(table: str, rows: str, *, once: Sequence[str] | None = None) -> str:
-    """Return an insert of JSON rows; with `once`, of those alone that do not stand there yet."""
-    names = ops_columns(table)
-    values = ", ".join(f"{_column(table, name)} as {quoted(name)}" for name in names)
-    sql = (
-        f"insert into ops.{quoted(table)} ({', '.join(map(quoted, names))}) "
-        f"select {values} from unnest(json_query_array({rows})) as n"
-    )
-    if once:
-        same = " and ".join(_same(table, name) for name in once)
-        sql += f" where not exists (select 1 from ops.{quoted(table)} as o where {same})"
-    return sql
+            self._parent.forget_cursors()
 
 
 def _naive(table: pa.Table) -> pa.Table:

@@ -13,8 +13,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +23,8 @@ from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT, RawTable
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
-from orchestration.warehouse.base import LoadRequest, LoadResult, StreamCursor
+from orchestration.warehouse.base import LoadRequest, StreamCursor
+from orchestration.warehouse.handle import Handle
 from orchestration.warehouse.landing import DuckDbStagedLoad
 from orchestration.warehouse.ops import OPS_TABLES, ops_columns, ops_ddl
 from orchestration.warehouse.raw import SQL_TYPES, column_ddl, quoted, raw_ddl, raw_relation
@@ -58,7 +58,7 @@ def translated(error: Exception, path: Path) -> PaygoError:
     return PermanentFailure(f"the warehouse {path} failed: {text}")
 
 
-class DuckDbWarehouse:
+class DuckDbWarehouse(Handle):
     """See `base.Warehouse`. One thread at a time; `fork` gives another thread a handle."""
 
     def __init__(
@@ -68,12 +68,12 @@ class DuckDbWarehouse:
         published: Path,
         parent: DuckDbWarehouse | None = None,
     ) -> None:
+        super().__init__()
         self._connection = connection
         self._path = path
         self._published = published
         self._parent = parent
         self._stages = 0
-        self._cursors: dict[str, StreamCursor] | None = None
         self._closed = False
 
     @classmethod
@@ -160,17 +160,6 @@ class DuckDbWarehouse:
                     todo="move the file away and run again: the sources are read anew",
                 )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def execute(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement to its end and return its rows; engine errors become ours."""
         return list(self._run(sql, params).fetchall())
@@ -210,44 +199,11 @@ class DuckDbWarehouse:
         self._stages += 1
         return DuckDbStagedLoad(self, contract_of(request.stream), request, self._stages)
 
-    def land(
-        self,
-        request: LoadRequest,
-        rows: Iterable[pa.RecordBatch] | pa.Table,
-        *,
-        cursor: Mapping[str, Any] | None = None,
-        deleted_keys: Iterable[str] = (),
-    ) -> LoadResult:
-        known = self.loaded(request.stream, request.as_of)
-        if known is not None:
-            return known
-        staged = self.stage(request)
-        try:
-            for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
-                staged.append(batch)
-            staged.delete_keys(deleted_keys)
-            if request.mode != "delta":
-                staged.delete_all_but_staged()
-            return staged.commit(cursor or {}, {})
-        finally:
-            staged.abandon()
+    def _read_cursors(self) -> Iterator[StreamCursor]:
+        return (ledger.stored_cursor(*row) for row in self.execute(ledger.SELECT_CURSORS))
 
-    def loaded(self, stream: str, as_of: datetime) -> LoadResult | None:
-        load = ledger.load_id(contract_of(stream), as_of)
-        standing = self.cursor(stream)
-        if standing is None or standing.as_of < as_of:
-            return None
-        # An older load may be in the ledger or not; neither is read again.
-        known = standing.load_id == load or self.execute(ledger.SELECT_LOAD, [load])
-        return LoadResult(load, "already_loaded" if known else "older_than_cursor")
-
-    def cursor(self, stream: str) -> StreamCursor | None:
-        # No other handle writes this stream: what was read once stays true until this one writes.
-        if self._cursors is None:
-            self._cursors = {
-                row[0]: ledger.stored_cursor(*row) for row in self.execute(ledger.SELECT_CURSORS)
-            }
-        return self._cursors.get(stream)
+    def _is_in_ledger(self, load: str) -> bool:
+        return bool(self.execute(ledger.SELECT_LOAD, [load]))
 
     def record_load(
         self,
@@ -266,17 +222,6 @@ class DuckDbWarehouse:
         is_known = self.cursor(table.stream) is not None
         statement = ledger.UPDATE_CURSOR if is_known else ledger.INSERT_CURSOR
         self.execute(statement, [text, at, load, table.stream])
-
-    def remember(self, request: LoadRequest, load: str, cursor: Mapping[str, Any]) -> None:
-        """Follow a committed load."""
-        if self._cursors is not None:
-            stored = ledger.stored_cursor(
-                request.stream,
-                ledger.cursor_text(cursor),
-                ledger.naive_utc(request.as_of),
-                load,
-            )
-            self._cursors[request.stream] = stored
 
     def fork(self) -> DuckDbWarehouse:
         # A cursor is a connection of its own: transactions, temporary tables, registered data.
@@ -369,7 +314,7 @@ class DuckDbWarehouse:
             self._closed = True
             self._connection.close()
             if self._parent is not None:
-                self._parent._cursors = None
+                self._parent.forget_cursors()
 
 
 def publish_file(working: Path, published: Path) -> None:

@@ -343,7 +343,9 @@ class DuckDbStagedLoad:
             self._db.record_load(self._table, request, load, counts, cursor)
             for name, rows in {**ops, "quarantine": self._quarantine_rows(load)}.items():
                 self._db.record_ops(name, rows)
-        self._db.remember(request, load, cursor)
+        # As the next reader will find it: a cursor that JSON changes must not look unchanged.
+        text, at = ledger.cursor_text(cursor), ledger.naive_utc(request.as_of)
+        self._db.remember(ledger.stored_cursor(request.stream, text, at, load))
         self.abandon()
         return LoadResult(load, "committed", appended, deleted)
 

@@ -20,7 +20,8 @@ from orchestration import drift_reading, graph_reading, reading, timeline
 from orchestration.alerting import evaluate, store
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
-from orchestration.warehouse import bigquery, open_warehouse
+from orchestration.warehouse import open_warehouse
+from orchestration.warehouse.bigquery_commit import commit_script
 from orchestration.warehouse.bigquery_spelling import spelled
 from tests.bigquery.conftest import Analyzed
 from tests.bigquery.project import landed_catalog
@@ -100,7 +101,7 @@ def test_ddl_and_commits_of_every_stream_pass_the_analysis() -> None:
     for table in CONTRACT:
         entry = {"load_id": "l", "as_of": None, "rows_appended": 1, "rows_deleted": 0}
         ops = {name: [{}] for name in ("quarantine", "reconciliation", "schema_changes")}
-        script, params = bigquery.commit_script(table, entry, ops)
+        script, params = commit_script(table, entry, ops)
         assert {f"@{name}" for name in params} >= {"@load", "@as_of", "@expected", "@entry"}
         kinds = [found.kind for found in catalog.script(script)]
         assert kinds[0] == "resolved_begin_stmt_node"

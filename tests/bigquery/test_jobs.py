@@ -17,7 +17,7 @@ from requests import exceptions as transport
 
 from orchestration.errors import PermanentFailure, TransientFailure
 from orchestration.sources.contract import CONTRACT, table
-from orchestration.warehouse.bigquery import load_schema
+from orchestration.warehouse.bigquery_commit import load_schema
 from orchestration.warehouse.bigquery_jobs import ATTEMPTS, Jobs, label, parquet
 
 

@@ -58,7 +58,7 @@ class Bench:
         ops = ("load_ledger", "stream_cursors", "stream_runs", "quarantine", "reconciliation")
         for name in (*used, *(f"ops.{o}" for o in ops)):
             self.warehouse.execute(f"delete from {name}")
-        self.warehouse._cursors = None
+        self.warehouse.forget_cursors()
         shutil.rmtree(self.settings.backfill_path, ignore_errors=True)
         self.clock = START
 
