@@ -33,9 +33,18 @@ left join seeds.drift_exclusion_reasons as reasons on reasons.reason = exclusion
 where exclusions.detector = ? and exclusions.entity_id = ? and exclusions.observation_date = ?
 """
 
+
+def _standing(alias: str) -> str:
+    """The condition that a row of a history stood at the day's end."""
+    return (
+        f"not {alias}.is_deleted and {alias}.valid_from <= cast(:end as timestamp)\n"
+        f"    and coalesce(cast(:end as timestamp) < {alias}.valid_to, true)"
+    )
+
+
 # What a column is named decides where it stands: <side>__<field>. Parameters: the day's end, then
 # the entity as often as it is asked for.
-STRIPE_SQL = """
+STRIPE_SQL = f"""
 with named as (
     select ope_id, subscription_item_id, subscription_id, line_item_class
     from intermediate.int_drift__stripe_item_states
@@ -68,39 +77,30 @@ select
     opes.updated_at as left__changed_at, items.valid_from as right__changed_at
 from named
 left join intermediate.int_ope__state_history as opes
-    on opes.ope_id = named.ope_id and not opes.is_deleted
-    and opes.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < opes.valid_to, true)
+    on opes.ope_id = named.ope_id and {_standing("opes")}
 left join staging.stg_stripe__subscription_items_history as items
-    on items.subscription_item_id = named.subscription_item_id and not items.is_deleted
-    and items.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < items.valid_to, true)
+    on items.subscription_item_id = named.subscription_item_id and {_standing("items")}
 left join staging.stg_stripe__subscriptions_history as subscriptions
-    on subscriptions.subscription_id = named.subscription_id and not subscriptions.is_deleted
-    and subscriptions.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < subscriptions.valid_to, true)
+    on subscriptions.subscription_id = named.subscription_id and {_standing("subscriptions")}
 left join staging.stg_engine__catalog_prices_history as prices
     on prices.component = opes.component
     and prices.value
         = case opes.kind when 'sum' then 'unit' when 'usage' then 'metered' else opes.value_now end
     and prices.period = items.recurring_interval and lower(prices.currency) = lower(items.currency)
-    and prices.is_active and not prices.is_deleted
-    and prices.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < prices.valid_to, true)
+    and prices.is_active and {_standing("prices")}
 """
 
-ZONE_SQL = """
+ZONE_SQL = f"""
 with zones as (
-    select * from staging.stg_core__zones_history
-    where zone_id = :entity and not is_deleted and valid_from <= cast(:end as timestamp)
-        and coalesce(cast(:end as timestamp) < valid_to, true)
+    select history.* from staging.stg_core__zones_history as history
+    where history.zone_id = :entity and {_standing("history")}
 ),
 
 opes as (
-    select * from intermediate.int_ope__state_history
-    where object_id = :entity and object_type = 'zone' and component = 'zone_plan'
-        and state <> 'cancelled' and not is_deleted and valid_from <= cast(:end as timestamp)
-        and coalesce(cast(:end as timestamp) < valid_to, true)
+    select history.* from intermediate.int_ope__state_history as history
+    where history.object_id = :entity and history.object_type = 'zone'
+        and history.component = 'zone_plan' and history.state <> 'cancelled'
+        and {_standing("history")}
 )
 
 select
@@ -115,7 +115,7 @@ select
 from zones full outer join opes on true
 """
 
-TRIPLE_SQL = """
+TRIPLE_SQL = f"""
 select
     accounts.account_id as left__identity, customers.customer_id as right__identity,
     (accounts.flags & 32768) <> 0 as left__flag_bit_15,
@@ -126,16 +126,10 @@ select
     accounts.updated_at as left__changed_at, customers.valid_from as right__changed_at
 from staging.stg_engine__accounts_history as accounts
 left join staging.stg_engine__customers_history as owners
-    on owners.account_id = accounts.account_id and not owners.is_deleted
-    and owners.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < owners.valid_to, true)
+    on owners.account_id = accounts.account_id and {_standing("owners")}
 left join staging.stg_stripe__customers_history as customers
-    on customers.customer_id = owners.stripe_customer_id and not customers.is_deleted
-    and customers.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < customers.valid_to, true)
-where accounts.account_id = :entity and not accounts.is_deleted
-    and accounts.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < accounts.valid_to, true)
+    on customers.customer_id = owners.stripe_customer_id and {_standing("customers")}
+where accounts.account_id = :entity and {_standing("accounts")}
 """
 
 DOUBLE_SQL = """
@@ -149,7 +143,7 @@ where account_id = :entity and charged_twice_at < cast(:end as timestamp)
 order by charged_twice_at, consolidated_invoice_id, original_invoice_id
 """
 
-ENTITLEMENT_SQL = """
+ENTITLEMENT_SQL = f"""
 with wanted as (
     select
         split_part(:entity, ':', 1) as account_id,
@@ -161,17 +155,14 @@ opes as (
     inner join wanted on wanted.account_id = history.account_id
     inner join seeds.component_services as services
         on services.component = history.component and services.service = wanted.service
-    where not history.is_deleted and history.state <> 'cancelled'
-        and history.valid_from <= cast(:end as timestamp)
-        and coalesce(cast(:end as timestamp) < history.valid_to, true)
+    where history.state <> 'cancelled' and {_standing("history")}
 ),
 
 entitlements as (
     select history.* from staging.stg_core__entitlements_history as history
     inner join wanted
         on wanted.account_id = history.account_id and wanted.service = history.service
-    where not history.is_deleted and history.valid_from <= cast(:end as timestamp)
-        and coalesce(cast(:end as timestamp) < history.valid_to, true)
+    where {_standing("history")}
 )
 
 select
@@ -187,13 +178,9 @@ from wanted
 left join opes on true
 left join entitlements on true
 left join staging.stg_stripe__subscriptions_history as subscriptions
-    on subscriptions.subscription_id = opes.subscription_id and not subscriptions.is_deleted
-    and subscriptions.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < subscriptions.valid_to, true)
+    on subscriptions.subscription_id = opes.subscription_id and {_standing("subscriptions")}
 left join staging.stg_engine__accounts_history as accounts
-    on accounts.account_id = wanted.account_id and not accounts.is_deleted
-    and accounts.valid_from <= cast(:end as timestamp)
-    and coalesce(cast(:end as timestamp) < accounts.valid_to, true)
+    on accounts.account_id = wanted.account_id and {_standing("accounts")}
 order by opes.ope_id
 """
 
