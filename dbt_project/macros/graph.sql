@@ -19,3 +19,23 @@
 {% macro bigquery__union_reached() -%}
   union all
 {%- endmacro %}
+
+{#- closure: the body of the recursive CTE `name`: which node leads to which, in one step or many,
+    along `links` (upstream_node_id, downstream_node_id). Columns: origin_node_id, node_id, steps. -#}
+{% macro closure(name, links) -%}
+  select
+        upstream_node_id as origin_node_id,
+        downstream_node_id as node_id,
+        1 as steps,
+    from {{ links }}
+    {{ union_reached() }}
+    select
+        {{ name }}.origin_node_id,
+        {{ links }}.downstream_node_id as node_id,
+        {{ name }}.steps + 1 as steps,
+    from {{ name }}
+    inner join {{ links }} on {{ name }}.node_id = {{ links }}.upstream_node_id
+    where
+        {{ name }}.steps < {{ longest_chain() }}
+        and {{ name }}.origin_node_id <> {{ links }}.downstream_node_id
+{%- endmacro %}

@@ -1,102 +1,30 @@
 -- Every row of staging reaches its mart once: same count, same total of what is summed.
+{% set pairs = [
+    ('fct_invoice_lines', 'stg_stripe__invoice_line_items', 'amount_minor'),
+    ('fct_invoices', 'stg_stripe__invoices', 'amount_due_minor'),
+    ('fct_charges', 'stg_billing__charges', 'amount_minor'),
+    ('fct_payments', 'stg_engine__payment_attempts', 'amount_minor'),
+    ('fct_mutations', 'stg_engine__mutations', '0'),
+    ('fct_subscription_items', 'stg_stripe__subscription_items', 'coalesce(quantity, 0)'),
+    ('fct_subscriptions', 'stg_stripe__subscriptions', '0'),
+    ('fct_opes', 'stg_engine__object_products_elements', '0'),
+    ('fct_mandates', 'stg_engine__mandates', '0'),
+    ('fct_product_probations', 'stg_engine__product_probations', '0'),
+    ('fct_service_level_changes', 'stg_engine__service_level_changes', '0'),
+    ('fct_webhook_deliveries', 'stg_engine__webhook_deliveries', '0'),
+    ('fct_stuck_events', 'stg_engine__stuck_events', '0'),
+    ('bridge_account_customers', 'stg_engine__customers', '0'),
+] %}
 with totals as (
+    {% for mart, staging, summed in pairs %}
     select
-        'fct_invoice_lines' as mart,
-        (select count(*) from {{ ref('stg_stripe__invoice_line_items') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_invoice_lines') }}) as mart_rows,
-        (select coalesce(sum(amount_minor), 0) from {{ ref('stg_stripe__invoice_line_items') }}) as staging_total,
-        (select coalesce(sum(amount_minor), 0) from {{ ref('fct_invoice_lines') }}) as mart_total
-    union all
-    select
-        'fct_invoices' as mart,
-        (select count(*) from {{ ref('stg_stripe__invoices') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_invoices') }}) as mart_rows,
-        (select coalesce(sum(amount_due_minor), 0) from {{ ref('stg_stripe__invoices') }}) as staging_total,
-        (select coalesce(sum(amount_due_minor), 0) from {{ ref('fct_invoices') }}) as mart_total
-    union all
-    select
-        'fct_charges' as mart,
-        (select count(*) from {{ ref('stg_billing__charges') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_charges') }}) as mart_rows,
-        (select coalesce(sum(amount_minor), 0) from {{ ref('stg_billing__charges') }}) as staging_total,
-        (select coalesce(sum(amount_minor), 0) from {{ ref('fct_charges') }}) as mart_total
-    union all
-    select
-        'fct_payments' as mart,
-        (select count(*) from {{ ref('stg_engine__payment_attempts') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_payments') }}) as mart_rows,
-        (select coalesce(sum(amount_minor), 0) from {{ ref('stg_engine__payment_attempts') }}) as staging_total,
-        (select coalesce(sum(amount_minor), 0) from {{ ref('fct_payments') }}) as mart_total
-    union all
-    select
-        'fct_mutations' as mart,
-        (select count(*) from {{ ref('stg_engine__mutations') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_mutations') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_engine__mutations') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('fct_mutations') }}) as mart_total
-    union all
-    select
-        'fct_subscription_items' as mart,
-        (select count(*) from {{ ref('stg_stripe__subscription_items') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_subscription_items') }}) as mart_rows,
-        (select coalesce(sum(coalesce(quantity, 0)), 0) from {{ ref('stg_stripe__subscription_items') }}) as staging_total,
-        (select coalesce(sum(coalesce(quantity, 0)), 0) from {{ ref('fct_subscription_items') }}) as mart_total
-    union all
-    select
-        'fct_subscriptions' as mart,
-        (select count(*) from {{ ref('stg_stripe__subscriptions') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_subscriptions') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_stripe__subscriptions') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('fct_subscriptions') }}) as mart_total
-    union all
-    select
-        'fct_opes' as mart,
-        (select count(*) from {{ ref('stg_engine__object_products_elements') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_opes') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_engine__object_products_elements') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('fct_opes') }}) as mart_total
-    union all
-    select
-        'fct_mandates' as mart,
-        (select count(*) from {{ ref('stg_engine__mandates') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_mandates') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_engine__mandates') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('fct_mandates') }}) as mart_total
-    union all
-    select
-        'fct_product_probations' as mart,
-        (select count(*) from {{ ref('stg_engine__product_probations') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_product_probations') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_engine__product_probations') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('fct_product_probations') }}) as mart_total
-    union all
-    select
-        'fct_service_level_changes' as mart,
-        (select count(*) from {{ ref('stg_engine__service_level_changes') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_service_level_changes') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_engine__service_level_changes') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('fct_service_level_changes') }}) as mart_total
-    union all
-    select
-        'fct_webhook_deliveries' as mart,
-        (select count(*) from {{ ref('stg_engine__webhook_deliveries') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_webhook_deliveries') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_engine__webhook_deliveries') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('fct_webhook_deliveries') }}) as mart_total
-    union all
-    select
-        'fct_stuck_events' as mart,
-        (select count(*) from {{ ref('stg_engine__stuck_events') }}) as staging_rows,
-        (select count(*) from {{ ref('fct_stuck_events') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_engine__stuck_events') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('fct_stuck_events') }}) as mart_total
-    union all
-    select
-        'bridge_account_customers' as mart,
-        (select count(*) from {{ ref('stg_engine__customers') }}) as staging_rows,
-        (select count(*) from {{ ref('bridge_account_customers') }}) as mart_rows,
-        (select coalesce(sum(0), 0) from {{ ref('stg_engine__customers') }}) as staging_total,
-        (select coalesce(sum(0), 0) from {{ ref('bridge_account_customers') }}) as mart_total
+        '{{ mart }}' as mart,
+        (select count(*) from {{ ref(staging) }}) as staging_rows,
+        (select count(*) from {{ ref(mart) }}) as mart_rows,
+        (select coalesce(sum({{ summed }}), 0) from {{ ref(staging) }}) as staging_total,
+        (select coalesce(sum({{ summed }}), 0) from {{ ref(mart) }}) as mart_total
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 )
 
 select * from totals

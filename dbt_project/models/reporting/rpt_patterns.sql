@@ -60,15 +60,7 @@ final as (
         cast(coalesce(totals.engineering_blocked, 0) as bigint) as engineering_blocked,
         cast(coalesce(totals.support_cases, 0) as bigint) as support_cases,
         coalesce(totals.state, 'not_yet_seen') as state,
-        cast(round(totals.trend, 3) as {{ numeric_type() }}) as trend_per_week,
-        cast(round(totals.trend - totals.margin, 3) as {{ numeric_type() }}) as trend_low,
-        cast(round(totals.trend + totals.margin, 3) as {{ numeric_type() }}) as trend_high,
-        case
-            when totals.margin is null then 'unknown'
-            when totals.trend > totals.margin then 'rising'
-            when totals.trend < -totals.margin then 'falling'
-            else 'no_clear_trend'
-        end as trend_direction,
+        {{ ticket_trend_columns('totals') }},
         totals.window_start,
         totals.window_end,
     from patterns

@@ -94,15 +94,7 @@ final as (
         cast(
             round(1.0 * totals.support_cases / nullif(totals.tickets, 0), 2) as {{ numeric_type() }}
         ) as cases_per_ticket,
-        cast(round(trends.trend, 3) as {{ numeric_type() }}) as trend_per_week,
-        cast(round(trends.trend - trends.margin, 3) as {{ numeric_type() }}) as trend_low,
-        cast(round(trends.trend + trends.margin, 3) as {{ numeric_type() }}) as trend_high,
-        case
-            when trends.margin is null then 'unknown'
-            when trends.trend > trends.margin then 'rising'
-            when trends.trend < -trends.margin then 'falling'
-            else 'no_clear_trend'
-        end as trend_direction,
+        {{ ticket_trend_columns('trends') }},
     from ticket_categories
     cross join grand_total
     left join totals on ticket_categories.category = totals.category

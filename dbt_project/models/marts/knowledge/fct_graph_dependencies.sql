@@ -20,21 +20,7 @@ graph_nodes as (
 ),
 
 reached as (
-    select
-        upstream_node_id as origin_node_id,
-        downstream_node_id as node_id,
-        1 as steps,
-    from evidence_edges
-    {{ union_reached() }}
-    select
-        reached.origin_node_id,
-        evidence_edges.downstream_node_id as node_id,
-        reached.steps + 1 as steps,
-    from reached
-    inner join evidence_edges on reached.node_id = evidence_edges.upstream_node_id
-    where
-        reached.steps < {{ longest_chain() }}
-        and reached.origin_node_id <> evidence_edges.downstream_node_id
+    {{ closure('reached', 'evidence_edges') }}
 ),
 
 dependencies as (
@@ -77,35 +63,11 @@ source_links as (
 ),
 
 grounded_through as (
-    select
-        upstream_node_id as origin_node_id,
-        downstream_node_id as node_id,
-        1 as steps,
-    from links
-    {{ union_reached() }}
-    select
-        grounded_through.origin_node_id,
-        links.downstream_node_id as node_id,
-        grounded_through.steps + 1 as steps,
-    from grounded_through
-    inner join links on grounded_through.node_id = links.upstream_node_id
-    where grounded_through.steps < {{ longest_chain() }}
+    {{ closure('grounded_through', 'links') }}
 ),
 
 measured_through as (
-    select
-        upstream_node_id as origin_node_id,
-        downstream_node_id as node_id,
-        1 as steps,
-    from source_links
-    {{ union_reached() }}
-    select
-        measured_through.origin_node_id,
-        source_links.downstream_node_id as node_id,
-        measured_through.steps + 1 as steps,
-    from measured_through
-    inner join source_links on measured_through.node_id = source_links.upstream_node_id
-    where measured_through.steps < {{ longest_chain() }}
+    {{ closure('measured_through', 'source_links') }}
 ),
 
 chained as (
