@@ -118,6 +118,7 @@ def _book(
             for row in snapshot.table("rpt_patterns", "pattern_id")
             if row["pattern_id"] in names.patterns
         ],
+        pattern_weeks=snapshot.table("rpt_pattern_weeks", "iso_week, pattern_id"),
         debts=snapshot.table("rpt_graph_debt", "debt_rank, node_id"),
         contradictions=snapshot.table("rpt_graph_contradictions", "node_id, opposing_node_id"),
         combinations=snapshot.table("rpt_triple_store", "combination"),

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Format = Literal[
-    "integer", "number", "percent", "age", "hours", "date", "moment", "text", "series", "minor"
+    "integer",
+    "number",
+    "signed",
+    "percent",
+    "age",
+    "hours",
+    "date",
+    "moment",
+    "text",
+    "series",
+    "minor",
 ]
 
 

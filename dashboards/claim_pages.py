@@ -91,27 +91,6 @@ def incident_claims(incidents: Iterable[str]) -> Iterator[Claim]:
             )
 
 
-def digest_claims(weeks: Iterable[str]) -> Iterator[Claim]:
-    """Totals of each ISO week; the categories' own figures stand in their weekly series."""
-    for week in weeks:
-        for name, sentence, column in (
-            ("total", "Tickets that reached engineering", "sum(tickets)"),
-            ("blocked", "Tickets that only an engineer can close", "sum(engineering_blocked)"),
-        ):
-            yield Claim(
-                claim_id=f"digest.{week}.{name}",
-                sentence=f"{sentence} in week {week}",
-                sql=(
-                    f"select {column}\nfrom reporting.rpt_tickets_weekly\n"
-                    f"where iso_week = {quoted(week)}"
-                ),
-                unit="tickets in the ISO week",
-                format="integer",
-                owner=SUPPORT_OWNER,
-                streams=TICKET_STREAMS,
-            )
-
-
 def stake_claims(stakes: Iterable[tuple[str, str]]) -> Iterator[Claim]:
     """Money behind the open discrepancies of a detector, where a price is known."""
     for detector, currency in stakes:

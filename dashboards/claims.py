@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dashboards.claim import Claim, Dimensions, Format, quoted
+from dashboards.claim_digest import classifier_claims, digest_claims
 from dashboards.claim_families import (
     PLATFORM_OWNER,
     authored_claims,
@@ -22,7 +23,6 @@ from dashboards.claim_families import (
 from dashboards.claim_pages import (
     check_claims,
     debt_claims,
-    digest_claims,
     figure_of_a_name,
     incident_claims,
     judged_claims,
@@ -64,6 +64,7 @@ def declare(names: Dimensions) -> list[Claim]:
     if names.categories:
         claims += ticket_claims(names.categories)
         claims += digest_claims(names.weeks)
+        claims += classifier_claims()
     claims += drift_claims(names.detector_kinds)
     claims += stake_claims(names.stakes)
     claims += check_claims(names.checks, names.metrics)

@@ -5,6 +5,7 @@ Pure functions. No unit is decided here and nothing is rounded in the stored tex
 
 from __future__ import annotations
 
+import functools
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -55,6 +56,8 @@ def readable(value: object, kind: Format) -> str:
         return str(value)
     if kind == "minor":
         return _grouped(number / 100, 2)
+    if kind == "signed":
+        return ("+" if number > 0 else "") + readable(value, "number")
     if kind == "percent":
         whole = abs(number) >= 10 or number == number.to_integral_value()
         return f"{_grouped(abs(number), 0 if whole else 1)} %"
@@ -76,6 +79,18 @@ def series(text: str | None) -> list[tuple[str, tuple[Decimal, ...]]]:
         key, _, values = part.partition("=")
         points.append((key, tuple(Decimal(value) for value in values.split("/"))))
     return points
+
+
+@functools.lru_cache(maxsize=256)
+def table(text: str | None) -> dict[str, tuple[Decimal | None, ...]]:
+    """Read a series in which a figure may be missing: `key=4//2` has none in the middle."""
+    if not text:
+        return {}
+    rows = {}
+    for part in text.split(","):
+        key, _, cells = part.partition("=")
+        rows[key] = tuple(Decimal(cell) if cell else None for cell in cells.split("/"))
+    return rows
 
 
 def plural(number: object, one: str, many: str) -> str:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from dashboards import charts, lineage, sections
+from dashboards.claim_digest import WEEK_COLUMNS, WINDOW_COLUMNS
 from dashboards.evidence import split_streams
 from dashboards.glossary import GLOSSARY
 from dashboards.sections import Book
@@ -180,29 +181,44 @@ def digests(book: Book) -> dict[str, Any]:
 
 
 def digest(book: Book, week: str) -> dict[str, Any]:
-    """Return one week: categories by their tickets, what moved, the metrics they map to."""
+    """Return one week: categories by their tickets, what moved, the patterns seen in it."""
     weeks = book.names.weeks
     place = weeks.index(week)
-    before = weeks[place - 1] if place else ""
+    counts = book.table(f"digest.{week}.categories")
     rows: list[dict[str, Any]] = []
     for category in book.names.categories:
-        points = dict(book.points(f"tickets.{category}.weekly"))
-        now = points.get(week, (Decimal(0),))[0]
-        then = points.get(before, (Decimal(0),))[0] if before else None
+        found = dict(zip(WEEK_COLUMNS, counts.get(category, ()), strict=False))
+        now = found.get("tickets") or Decimal(0)
         row = book.categories[category]
-        moved = Decimal(0) if then is None else now - then
+        moved = found.get("change") or Decimal(0)
         at_peak = row["peak_week"] == week and now > 0
         rows.append({"row": row, "now": now, "moved": moved, "at_peak": at_peak})
     known = [r for r in rows if r["row"]["category"] != "unclassified"]
     return {
         "week": week,
-        "before": before,
+        "columns": {column: i for i, column in enumerate(WEEK_COLUMNS)},
+        "window": {column: i for i, column in enumerate(WINDOW_COLUMNS)},
+        "before": weeks[place - 1] if place else "",
         "after": weeks[place + 1] if place + 1 < len(weeks) else "",
         "rows": sorted(rows, key=lambda r: (-r["now"], r["row"]["category"])),
         "rises": _moved(known, 1),
         "falls": _moved(known, -1),
         "peaks": [r for r in known if r["at_peak"]],
+        "patterns": _patterns_of(book, week),
     }
+
+
+def _patterns_of(book: Book, week: str) -> list[Mapping[str, Any]]:
+    """Patterns with a ticket in the week, most tickets first, and those that are gone."""
+    counts = book.table(f"digest.{week}.patterns")
+    words = {row["pattern_id"]: row for row in book.patterns}
+    rows = [
+        {**words[row["pattern_id"]], "state": row["state"], "tickets": counts[row["pattern_id"]][0]}
+        for row in book.pattern_weeks
+        if row["iso_week"] == week and row["pattern_id"] in words and row["pattern_id"] in counts
+    ]
+    seen = [row for row in rows if row["tickets"] or row["state"] == "gone"]
+    return sorted(seen, key=lambda row: (-(row["tickets"] or 0), row["title"]))
 
 
 def _moved(rows: Sequence[dict[str, Any]], sign: int) -> list[dict[str, Any]]:

@@ -11,8 +11,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from dashboards.claim import Format
 from dashboards.editions import Result
-from dashboards.format import NO_VALUE, number_of, plural, readable, series
+from dashboards.format import NO_VALUE, number_of, plural, readable, table
 from dashboards.guard import NAMES
 
 _HERE = Path(__file__).parent
@@ -62,23 +63,18 @@ class Pen:
         """Write the figure of a claim."""
         return self._figure(claim_id, self.results[claim_id].shown)
 
-    def at(self, claim_id: str, key: str, column: int = 0) -> Markup:
+    def at(self, claim_id: str, key: str, column: int = 0, form: Format = "number") -> Markup:
         """Write one point of a series claim; a dash where the series has none."""
         value = self._point(claim_id, key, column)
-        return self._figure(claim_id, "–" if value is None else readable(value, "number"))
+        return self._figure(claim_id, "–" if value is None else readable(value, form))
 
-    def change(self, claim_id: str, key: str, before: str, column: int = 0) -> Markup:
-        """Write the difference of two points of a series claim, with its sign."""
-        now, then = self._point(claim_id, key, column), self._point(claim_id, before, column)
-        shown = "–"
-        if now is not None and then is not None:
-            sign = "+" if now > then else ""
-            shown = sign + readable(now - then, "number") if now != then else "±0"
-        return self._figure(claim_id, shown)
+    def has_at(self, claim_id: str, key: str, column: int = 0) -> bool:
+        """Say whether a series claim knows this point."""
+        return claim_id in self.results and self._point(claim_id, key, column) is not None
 
     def _point(self, claim_id: str, key: str, column: int) -> Decimal | None:
-        text = self.results[claim_id].value_text
-        return next((values[column] for k, values in series(text) if k == key), None)
+        values = table(self.results[claim_id].value_text).get(key)
+        return values[column] if values else None
 
     def week(self, claim_id: str) -> Markup:
         """Write the week of `2026-W03` without its year."""
@@ -138,7 +134,7 @@ def _environment(pen: Pen) -> Environment:
         trim_blocks=False,
         lstrip_blocks=True,
     )
-    writers = ("n", "at", "change", "week", "text", "say", "word", "said", "long", "has", "claim")
+    writers = ("n", "at", "has_at", "week", "text", "say", "word", "said", "long", "has", "claim")
     env.globals.update({name: getattr(pen, name) for name in writers})
     env.globals.update(
         sources=pen.sources, status_words=status_words, short_week=pen.week, results=pen.results

@@ -18,7 +18,7 @@ from dashboards.claim_families import DETECTOR_METRIC
 from dashboards.claims import HEADLINES
 from dashboards.editions import Result
 from dashboards.evidence import EvidenceBook
-from dashboards.format import number_of, series
+from dashboards.format import number_of, series, table
 from dashboards.names import UNCLASSIFIED
 
 DETECTOR_TITLES = {
@@ -61,6 +61,7 @@ class Book:
     combinations: Sequence[Mapping[str, Any]] = ()
     hypotheses: Sequence[Mapping[str, Any]] = ()
     patterns: Sequence[Mapping[str, Any]] = ()
+    pattern_weeks: Sequence[Mapping[str, Any]] = ()
     restatements: Sequence[Mapping[str, Any]] = ()
     debts: Sequence[Mapping[str, Any]] = ()
     contradictions: Sequence[Mapping[str, Any]] = ()
@@ -80,6 +81,11 @@ class Book:
         """Return the points of a series claim; empty when it has none."""
         result = self.results.get(claim_id)
         return series(result.value_text) if result and not result.error else []
+
+    def table(self, claim_id: str) -> Mapping[str, tuple[Decimal | None, ...]]:
+        """Return the rows of a claim that holds a table, by key; empty when it has none."""
+        result = self.results.get(claim_id)
+        return table(result.value_text) if result and not result.error else {}
 
 
 def headlines(book: Book) -> list[dict[str, Any]]:

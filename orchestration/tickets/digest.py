@@ -6,21 +6,34 @@ in `digest_content`.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup
 
-from orchestration.tickets.digest_content import content_of, signed, week_label
-from orchestration.tickets.reports import Rows
+from dashboards.editions import Result
+from dashboards.figures import UNKNOWN, Figure, Figures, Part
+from dashboards.guard import require_provenance
+from dashboards.render import label, status_words
+from orchestration.tickets.digest_content import content_of, week_label, week_start
+from orchestration.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
     from orchestration.alerting.delivery import Delivery
 
 _FOLDER = Path(__file__).parent
+_MARKS = {
+    "stale": "stale",
+    "unknown": "age unknown",
+    "never_measured": "never measured",
+    "broken": "query failed",
+}
+"""What stands beside a figure that is not the present."""
 
 
 class DigestReport(NamedTuple):
@@ -30,16 +43,19 @@ class DigestReport(NamedTuple):
     html: Path
 
 
-def write_digest(warehouse: Rows, week: str, out_dir: Path) -> DigestReport:
+def write_digest(warehouse: Warehouse, week: str, out_dir: Path) -> DigestReport:
     """Write `tickets-<week>.md` and `.html` into `out_dir` and return their paths.
 
     `week` is an ISO week such as 2026-W12. Raises PermanentFailure for a week that is not
-    one, that the reporting window does not hold, or whose models disagree.
+    one, that the reporting window does not hold, or whose models disagree, and for a number
+    that no claim stands behind.
     """
-    content = content_of(warehouse, week)
-    out_dir.mkdir(parents=True, exist_ok=True)
+    week_start(week)
+    with Figures(warehouse) as figures:
+        content = content_of(figures, week)
     report = DigestReport(out_dir / f"tickets-{week}.md", out_dir / f"tickets-{week}.html")
     texts = [_render(f"digest{path.suffix}.j2", content) for path in report]
+    out_dir.mkdir(parents=True, exist_ok=True)
     for path, text in zip(report, texts, strict=True):
         _write(path, text)
     return report
@@ -58,35 +74,65 @@ def send_digest(report: DigestReport, week: str, urls: str) -> list[Delivery]:
     return deliver(urls, f"Tickets of week {week}", body)
 
 
-def _plain(value: Decimal | float | int | None) -> str:
-    if value is None:
-        return "–"
-    text = f"{Decimal(str(value)):,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def _cell(text: object) -> str:
     """Text within a Markdown table or line: nothing in it can begin markup."""
     flat = re.sub(r"\s+", " ", str(text))
     return re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", flat)
 
 
-def _between(low: object, high: object) -> str:
-    return "–" if low is None or high is None else f"{low} to {high}"
+class _Pen:
+    """Writes the parts of a sentence: words as they are, figures with what their age means."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self._status = {result.claim.claim_id: result.status for result in content["sources"]}
+
+    def said(self, figure: Figure) -> str:
+        """A figure as a reader sees it; an old or missing one says so beside it."""
+        mark = _MARKS.get(self._status[figure.claim_id], "")
+        return f"{figure.said} ({mark})" if mark and figure.form != "words" else figure.said
+
+    def markdown(self, part: Part) -> str:
+        return _cell(self.said(part) if isinstance(part, Figure) else part)
+
+    def html(self, part: Part) -> Markup:
+        """A figure links to its source within the page; names with a digit are marked."""
+        if not isinstance(part, Figure):
+            return Markup('<bdi dir="auto">{}</bdi>').format(label(part))
+        link = Markup('<a data-claim="{0}" href="#source-{0}"><bdi dir="auto">{1}</bdi></a>')
+        return link.format(part.claim_id, self.said(part))
+
+
+def _between(pen: Callable[[Part], str], low: Figure, high: Figure) -> str:
+    """`1 to 3` of two figures; a dash when one of them is not known."""
+    if low.value is None or high.value is None:
+        return UNKNOWN
+    return Markup("{} to {}").format(Markup(pen(low)), Markup(pen(high)))
 
 
 def _render(template: str, content: dict[str, Any]) -> str:
+    is_html = template.endswith(".html.j2")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=template.endswith(".html.j2"),
+        autoescape=is_html,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"signed": signed, "plain": _plain, "cell": _cell}
-    environment.globals |= {"between": _between}
-    return environment.get_template(template).render(content)
+    pen = _Pen(content)
+    write: Callable[[Part], str] = pen.html if is_html else pen.markdown
+    environment.filters |= {"w": write, "cell": _cell, "label": label, "moment": _moment}
+    environment.globals |= {"between": functools.partial(_between, write), "words": status_words}
+    text = environment.get_template(template).render(content)
+    if is_html:
+        require_provenance(text, f"the digest of {content['week']}")
+    return text
+
+
+def _moment(result: Result) -> str:
+    """How far the evidence of a figure goes."""
+    as_of = result.evidence.as_of
+    return f"{as_of:%Y-%m-%d %H:%M} UTC" if as_of else UNKNOWN
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,107 +1,51 @@
-"""What the weekly digest says: every number read from reporting models, none made up here.
+"""What the weekly digest says: every number is the figure of a claim, none is made up here.
 
-Belongs here: reading and ordering. Does not: rendering, writing, sending.
+Belongs here: choosing and ordering. Does not: the queries (`dashboards.claim_digest`),
+rendering, writing, sending. Words, and the keys of the tickets, are read from reporting models.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import date
 from typing import Any
 
+from dashboards.claim_digest import PATTERN_COLUMNS, WEEK_COLUMNS, WINDOW_COLUMNS
+from dashboards.editions import Result
+from dashboards.figures import UNKNOWN, Figure, Figures, Form, Part
 from orchestration.errors import PermanentFailure
-from orchestration.tickets.reports import Rows, by_number
+from orchestration.tickets.reports import by_number
 
 SHOWN_STATES = ("new", "growing", "gone")
 _MOST_PATTERNS = 5
-
-_WEEKLY = """
-select iso_week, category, tickets, change, engineering_blocked, sure_tickets, tickets_low,
-    tickets_high, support_cases, ticket_keys
-from reporting.rpt_tickets_weekly
-order by week_start_date
-"""
-_CATEGORIES = """
-select category, title, workstream, link, mechanism, metric_id, tickets, tickets_low,
-    tickets_high, peak_week, peak_tickets, cases_per_ticket, trend_per_week, trend_low,
-    trend_high, trend_direction
-from reporting.rpt_ticket_categories
-order by tickets desc, category
-"""
-_METRICS = """
-select metric_id, title, unit, workstream, value, value_date, as_of, evidence, freshness,
-    stale_by_hours, oldest_source, level
-from reporting.rpt_metric_status
-order by metric_id
-"""
-_PATTERNS = """
-select weeks.pattern_id, weeks.category, patterns.title, patterns.description, weeks.tickets,
-    weeks.change, weeks.state, weeks.ticket_keys, patterns.first_week, patterns.last_week,
-    patterns.trend_per_week, patterns.trend_low, patterns.trend_high, patterns.trend_direction
-from reporting.rpt_pattern_weeks as weeks
-inner join reporting.rpt_patterns as patterns on weeks.pattern_id = patterns.pattern_id
-where weeks.iso_week = ?
-order by patterns.display_order
-"""
-_QUALITY = """
-select sum(tested_tickets) as tickets, sum(correct_tickets) as correct, avg(f1) as macro_f1
-from reporting.rpt_ticket_quality
-"""
-_CANDIDATES = """
-select candidate_id, category, terms, tickets, ticket_keys
-from reporting.rpt_ticket_candidates
-where last_week >= ? and category <> 'unclassified'
-order by tickets desc, candidate_id
-limit 5
-"""
+_SIGNED = frozenset({"change", "trend_per_week", "trend_low", "trend_high"})
 
 
 @dataclass(frozen=True)
 class CategoryLine:
-    """One category in the week: the category's row, the week's row, the metric's row or None."""
+    """One category: its words, its figures of the week and of the window, its metric."""
 
     category: dict[str, Any]
-    week: dict[str, Any]
+    title: Part
+    week: dict[str, Figure]
+    window: dict[str, Figure]
     metric: dict[str, Any] | None
     keys: tuple[str, ...]
 
     @property
-    def title(self) -> str:
-        return str(self.category["title"])
-
-    @property
-    def tickets(self) -> int:
-        return int(self.week["tickets"])
-
-    @property
-    def change(self) -> int | None:
-        """Tickets more (or less) than in the week before; None when that is not known."""
-        change = self.week["change"]
-        return None if change is None else int(change)
-
-    @property
-    def blocked(self) -> int:
-        return int(self.week["engineering_blocked"])
-
-    @property
-    def blocked_percent(self) -> str:
-        """Share that needs an engineer's act, in percent; a dash without tickets."""
-        return f"{100 * self.blocked / self.tickets:.0f} %" if self.tickets else "–"
+    def name(self) -> str:
+        return str(self.category["category"])
 
     @property
     def workstream(self) -> str:
         return str(self.category["workstream"] or "none")
 
     @property
-    def cases(self) -> int:
-        return int(self.week["support_cases"])
-
-    @property
     def anchor(self) -> str:
         """Place of the category's tickets within the page."""
-        return f"tickets-{self.category['category']}"
+        return f"tickets-{self.name}"
 
 
 def week_start(week: str) -> date:
@@ -121,15 +65,14 @@ def week_label(day: date) -> str:
     return f"{year}-W{number:02d}"
 
 
-def content_of(warehouse: Rows, week: str) -> dict[str, Any]:
+def content_of(figures: Figures, week: str) -> dict[str, Any]:
     """Return everything that the digest of a week says.
 
     PermanentFailure: what is no week, a week that the window does not hold, counts whose
     keys are missing.
     """
-    first_day = week_start(week)
-    weekly = warehouse.rows(_WEEKLY)
-    known = sorted({row["iso_week"] for row in weekly})
+    week_start(week)
+    known = figures.names.weeks if figures.names.categories else ()
     if week not in known:
         span = f"{known[0]} to {known[-1]}" if known else "no week at all"
         raise PermanentFailure(
@@ -137,54 +80,67 @@ def content_of(warehouse: Rows, week: str) -> dict[str, Any]:
             tried="write the weekly digest",
             todo="Name a week of that window, or run the pipeline first.",
         )
-    metrics = {r["metric_id"]: r | {"status": _status(r)} for r in warehouse.rows(_METRICS)}
-    lines = _lines(warehouse, [row for row in weekly if row["iso_week"] == week], metrics)
+    lines = _lines(figures, week)
     behind = {line.metric["metric_id"]: line.metric for line in lines if line.metric}
-    changes = [line.change for line in lines]
-    return {
+    change = f"digest.{week}.change"
+    content = {
         "week": week,
-        "first_day": first_day,
-        "last_day": first_day + timedelta(days=6),
+        "days": figures.one(f"digest.{week}.days", "words"),
         "lines": lines,
-        "total": sum(line.tickets for line in lines),
-        "change": None if None in changes else sum(c for c in changes if c is not None),
-        "blocked": sum(line.blocked for line in lines),
-        "cases": sum(line.cases for line in lines),
-        "news": _news(lines, week),
-        "patterns": _patterns(warehouse, week),
-        "candidates": [
-            row | {"keys": by_number(row["ticket_keys"])}
-            for row in warehouse.rows(_CANDIDATES, (week,))
-        ],
+        "total": figures.one(f"digest.{week}.total"),
+        "change": figures.one(change, "signed") if figures.has(change) else UNKNOWN,
+        "blocked": figures.one(f"digest.{week}.blocked"),
+        "cases": figures.one(f"digest.{week}.cases"),
+        "news": _news(figures, lines, week),
+        "patterns": _patterns(figures, week),
+        "candidates": _candidates(figures, week),
         "metrics": list(behind.values()),
-        "quality": _quality(warehouse),
+        "quality": _quality(figures),
         "window": f"{known[0]} to {known[-1]}",
+    }
+    return content | {"sources": _sources(figures)}
+
+
+def _sources(figures: Figures) -> list[Result]:
+    """Where each number of the text comes from, by claim id."""
+    return [figures.taken[claim_id] for claim_id in sorted(figures.taken)]
+
+
+def _figures_of(
+    figures: Figures, claim_id: str, columns: Sequence[str]
+) -> dict[str, dict[str, Figure]]:
+    """Return the rows of a table claim as figures, by key and column."""
+    forms: dict[str, Form] = {c: "signed" if c in _SIGNED else "number" for c in columns}
+    forms["engineering_blocked_percent"] = "percent"
+    return {
+        key: {c: Figure(claim_id, v, forms[c]) for c, v in zip(columns, row, strict=True)}
+        for key, row in figures.rows(claim_id).items()
     }
 
 
-def _status(metric: dict[str, Any]) -> str:
-    if metric["freshness"] == "stale":
-        return f"stale by {metric['stale_by_hours']} h ({metric['oldest_source']})"
-    return str(metric["freshness"])
-
-
-def _lines(
-    warehouse: Rows, weekly: list[dict[str, Any]], metrics: dict[str, dict[str, Any]]
-) -> list[CategoryLine]:
-    of_week = {row["category"]: row for row in weekly}
+def _lines(figures: Figures, week: str) -> list[CategoryLine]:
+    of_week = _figures_of(figures, f"digest.{week}.categories", WEEK_COLUMNS)
+    window = _figures_of(figures, "tickets.intervals", WINDOW_COLUMNS)
+    keys = {
+        row["category"]: tuple(by_number(row["ticket_keys"]))
+        for row in figures.rows_of("rpt_tickets_weekly", "category")
+        if row["iso_week"] == week
+    }
+    rows = figures.rows_of("rpt_ticket_categories", "tickets desc, category")
     lines = [
         CategoryLine(
             category=row,
+            title=figures.words(f"tickets.{row['category']}.title", row["title"]),
             week=of_week[row["category"]],
-            metric=metrics.get(row["metric_id"] or ""),
-            keys=tuple(by_number(of_week[row["category"]]["ticket_keys"])),
+            window=window[row["category"]],
+            metric=_metric(figures, row["metric_id"]),
+            keys=keys[row["category"]],
         )
-        for row in warehouse.rows(_CATEGORIES)
+        for row in rows
         if row["category"] in of_week
     ]
-    shown = {line.category["category"] for line in lines}
-    wrong = [line.category["category"] for line in lines if len(line.keys) != line.tickets]
-    wrong += sorted(set(of_week) - shown)
+    wrong = [line.name for line in lines if len(line.keys) != line.week["tickets"].number]
+    wrong += sorted(set(of_week) - {line.name for line in lines})
     if wrong:
         raise PermanentFailure(
             f"Counts and ticket keys of the week disagree for {', '.join(wrong)}.",
@@ -194,69 +150,105 @@ def _lines(
     return lines
 
 
-def _patterns(warehouse: Rows, week: str) -> dict[str, list[dict[str, Any]]]:
-    """Patterns that are new, growing or gone in the week, and those with most tickets."""
-    rows = [
-        row | {"keys": by_number(row["ticket_keys"])} for row in warehouse.rows(_PATTERNS, (week,))
-    ]
-    found = {state: [r for r in rows if r["state"] == state] for state in SHOWN_STATES}
-    seen = [row for row in rows if row["tickets"]]
-    found["top"] = sorted(seen, key=lambda r: (-r["tickets"], r["pattern_id"]))[:_MOST_PATTERNS]
-    return found
-
-
-def _quality(warehouse: Rows) -> dict[str, Any] | None:
-    (row,) = warehouse.rows(_QUALITY)
-    if not row["tickets"]:
+def _metric(figures: Figures, metric_id: str | None) -> dict[str, Any] | None:
+    """The words of a metric with its value, the day of it and how old its evidence is."""
+    row = figures.book.metrics.get(metric_id or "")
+    if row is None:
         return None
-    right = Decimal(row["correct"]) * 100 / Decimal(row["tickets"])
+    prefix = f"metric.{metric_id}"
+    status: list[Part] = [str(row["freshness"])]
+    if row["freshness"] == "stale":
+        late = figures.one(f"{prefix}.stale_by", "hours")
+        status = ["stale by ", late, f" ({row['oldest_source']})"]
     return {
-        "tickets": int(row["tickets"]),
-        "right_percent": f"{right:.1f}",
-        "macro_f1": f"{Decimal(str(row['macro_f1'])):.3f}",
+        **{c: row[c] for c in ("metric_id", "workstream", "evidence", "level")},
+        "title": figures.words(f"{prefix}.title", row["title"]),
+        "unit": figures.words(f"{prefix}.unit", row["unit"]),
+        "value": figures.one(f"{prefix}.value"),
+        "value_date": figures.one(f"{prefix}.value_date", "words"),
+        "status": status,
     }
 
 
-def _news(lines: list[CategoryLine], week: str) -> list[str]:
+def _patterns(figures: Figures, week: str) -> dict[str, list[dict[str, Any]]]:
+    """Patterns that are new, growing or gone in the week, and those with most tickets."""
+    counts = _figures_of(figures, f"digest.{week}.patterns", PATTERN_COLUMNS)
+    words = {row["pattern_id"]: row for row in figures.rows_of("rpt_patterns", "display_order")}
+    rows = [
+        {**words[row["pattern_id"]], **row, **counts[row["pattern_id"]]}
+        | {
+            c: figures.words(f"pattern.{row['pattern_id']}.{c}", words[row["pattern_id"]][c])
+            for c in ("title", "description")
+        }
+        | {"keys": by_number(row["ticket_keys"])}
+        for row in figures.rows_of("rpt_pattern_weeks", "pattern_id")
+        if row["iso_week"] == week and row["pattern_id"] in words
+    ]
+    rows.sort(key=lambda row: (row["display_order"], row["pattern_id"]))
+    found = {state: [r for r in rows if r["state"] == state] for state in SHOWN_STATES}
+    seen = [row for row in rows if row["tickets"].number]
+    seen.sort(key=lambda row: (-row["tickets"].number, row["pattern_id"]))
+    found["top"] = seen[:_MOST_PATTERNS]
+    return found
+
+
+def _candidates(figures: Figures, week: str) -> list[dict[str, Any]]:
+    """Groups of alike tickets that no pattern catches, the largest first."""
+    counts = _figures_of(figures, f"digest.{week}.candidates", ("tickets",))
+    groups = [
+        row
+        for row in figures.rows_of("rpt_ticket_candidates", "tickets desc, candidate_id")
+        if row["last_week"] >= week and row["category"] != "unclassified"
+    ]
+    return [
+        {**row, **figure, "keys": by_number(row["ticket_keys"])}
+        for row, figure in zip(groups, counts.values(), strict=False)
+    ]
+
+
+def _quality(figures: Figures) -> dict[str, Figure] | None:
+    if not figures.one("tickets.quality.tested").number:
+        return None
+    return {
+        "tickets": figures.one("tickets.quality.tested"),
+        "right": figures.one("tickets.quality.right", "percent"),
+        "macro_f1": figures.one("tickets.quality.macro_f1", "score"),
+    }
+
+
+def _news(figures: Figures, lines: list[CategoryLine], week: str) -> list[list[Part]]:
     """What changed and why it matters: the largest rise and fall, clear trends, peaks."""
-    real = [line for line in lines if line.category["category"] != "unclassified"]
-    moved = [line for line in real if line.change]
-    moved.sort(key=lambda line: (-abs(line.change or 0), line.title))
-    rises = [line for line in moved if (line.change or 0) > 0][:1]
-    falls = [line for line in moved if (line.change or 0) < 0][:1]
-    news = [_moved(line) for line in rises + falls]
+    real = [line for line in lines if line.name != "unclassified"]
+    moved = [line for line in real if line.week["change"].number]
+    moved.sort(key=lambda line: (-abs(line.week["change"].number), line.name))
+    rises = [line for line in moved if line.week["change"].number > 0][:1]
+    falls = [line for line in moved if line.week["change"].number < 0][:1]
+    news = [_moved(figures, line, week) for line in rises + falls]
     for line in real:
-        row = line.category
-        if row["trend_direction"] in ("rising", "falling"):
+        if line.category["trend_direction"] in ("rising", "falling"):
+            went = f" is {line.category['trend_direction']} over the window by "
+            low, high = line.window["trend_low"], line.window["trend_high"]
             news.append(
-                f"{line.title} is {row['trend_direction']} over the window by "
-                f"{signed(row['trend_per_week'])} tickets a week (95 % interval from the "
-                f"classifier's measured error {signed(row['trend_low'])} to "
-                f"{signed(row['trend_high'])})."
+                [
+                    *(line.title, went, line.window["trend_per_week"], " tickets a week ("),
+                    *(low, " to ", high, " with the classifier's measured error)."),
+                ]
             )
     for line in real:
-        if line.tickets and line.category["peak_week"] == week:
-            news.append(f"{line.title} is at its peak of the window ({line.tickets} tickets).")
-    return news or ["No category changed against the week before."]
+        if line.week["tickets"].number and line.category["peak_week"] == week:
+            peak = line.week["tickets"]
+            news.append([line.title, " is at its peak of the window (", peak, " tickets)."])
+    return news or [["No category changed against the week before."]]
 
 
-def _moved(line: CategoryLine) -> str:
-    change = line.change or 0
-    verb = "rose" if change > 0 else "fell"
-    text = f"{line.title} {verb} from {line.tickets - change} to {line.tickets} tickets"
-    text += f"; {line.blocked} need an engineer."
+def _moved(figures: Figures, line: CategoryLine, week: str) -> list[Part]:
+    weeks = figures.names.weeks
+    before = f"digest.{weeks[weeks.index(week) - 1]}.categories"
+    then = _figures_of(figures, before, WEEK_COLUMNS)[line.name]["tickets"]
+    verb = " rose from " if line.week["change"].number > 0 else " fell from "
+    text: list[Part] = [line.title, verb, then, " to ", line.week["tickets"], " tickets; "]
+    text += [line.week["engineering_blocked"], " need an engineer."]
     if line.workstream != "none":
-        text += f" {line.workstream} is meant to change this: {line.category['mechanism']}"
+        mechanism = figures.one(f"tickets.{line.name}.mechanism", "words")
+        text += [f" {line.workstream} is meant to change this: ", mechanism]
     return text
-
-
-def signed(value: Decimal | int | None) -> str:
-    """Return a change with its sign, a dash when it is not known."""
-    if value is None:
-        return "–"
-    number = Decimal(value)
-    if not number:
-        return "0"
-    text = f"{number:+f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text.replace("-", "−")

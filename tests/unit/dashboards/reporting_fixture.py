@@ -55,17 +55,27 @@ create table rpt_drift_exclusions(detector varchar, observation_date date, entit
 create table rpt_triple_store(combination varchar, accounts bigint, is_consistent boolean);
 create table rpt_bad_debt(observation_date date, stock bigint, entries bigint, exits bigint);
 create table rpt_tickets_weekly(iso_week varchar, week_start_date date, category varchar,
-  tickets bigint, engineering_blocked bigint);
+  tickets bigint, engineering_blocked bigint, engineering_blocked_percent decimal(38,9),
+  change bigint, tickets_low bigint, tickets_high bigint, support_cases bigint);
+create table rpt_pattern_weeks(pattern_id varchar, iso_week varchar, tickets bigint,
+  change bigint, state varchar);
+create table rpt_ticket_candidates(candidate_id varchar, category varchar, tickets bigint,
+  last_week varchar);
+create table rpt_ticket_quality(category varchar, tested_tickets bigint,
+  correct_tickets bigint, f1 decimal(38,9));
 create table rpt_ticket_categories(category varchar, title varchar, workstream varchar,
   link varchar, mechanism varchar, tickets bigint, share_percent decimal(9,4), peak_week varchar,
   peak_tickets bigint, engineering_blocked bigint, engineering_blocked_percent decimal(9,4),
-  window_start date, window_end date);
+  window_start date, window_end date, tickets_low bigint, tickets_high bigint,
+  trend_per_week decimal(38,9), trend_low decimal(38,9), trend_high decimal(38,9),
+  trend_direction varchar);
 create table rpt_graph_honesty(kind varchar, status varchar, nodes bigint);
 create table rpt_graph_status(node_id varchar, kind varchar, domain varchar, title varchar,
   statement varchar, status varchar, metric_id varchar, proof varchar, is_simulated boolean,
   root_node_id varchar, claim_query varchar, query varchar, unit varchar, tolerance varchar);
 create table rpt_patterns(pattern_id varchar, category varchar, title varchar,
-  description varchar, display_order bigint, state varchar);
+  description varchar, display_order bigint, state varchar, first_week varchar,
+  last_week varchar);
 create table rpt_pattern_evidence(pattern_id varchar, iso_week varchar, tickets bigint);
 create table rpt_metric_restatements(metric_id varchar, observation_date date,
   dimension varchar, version_number bigint, old_value decimal(38,9), new_value decimal(38,9),
@@ -249,8 +259,32 @@ def _fill_companions(
     )
     warehouse.fill(
         "rpt_patterns",
-        [("charged_twice", "duplicate_charge", "Charged twice", "Two charges.", 1, "growing")],
+        [
+            (
+                "charged_twice",
+                "duplicate_charge",
+                "Charged twice",
+                "Two charges.",
+                1,
+                "growing",
+                "2026-W03",
+                "2026-W07",
+            )
+        ],
     )
+    seen = {3: 2, 7: 3}
+    warehouse.fill(
+        "rpt_pattern_weeks",
+        [
+            (
+                *("charged_twice", f"2026-W{w:02}", seen.get(w, 0)),
+                *(seen.get(w, 0) - seen.get(w - 1, 0), "growing" if w in seen else "quiet"),
+            )
+            for w in range(1, 13)
+        ],
+    )
+    warehouse.fill("rpt_ticket_candidates", [("candidate-1", "refund", 4, "2026-W11")])
+    warehouse.fill("rpt_ticket_quality", [("refund", 50, 48, 0.962), ("bad_debt", 50, 49, 0.951)])
     warehouse.fill(
         "rpt_pattern_evidence",
         [("charged_twice", "2026-W03", 2), ("charged_twice", "2026-W07", 3)],
@@ -347,7 +381,10 @@ def _fill_tickets(warehouse: FixtureWarehouse) -> None:
         warehouse.fill(
             "rpt_tickets_weekly",
             [
-                (f"2026-W{w + 1:02}", start + timedelta(weeks=w), category, n, n)
+                (
+                    *(f"2026-W{w + 1:02}", start + timedelta(weeks=w), category, n, n, 100),
+                    *(n - weeks[w - 1] if w else None, n - n // 9, n + n // 8, n + 2),
+                )
                 for w, n in enumerate(weeks)
             ],
         )
@@ -361,6 +398,7 @@ def _fill_tickets(warehouse: FixtureWarehouse) -> None:
                     *(category, title, workstream, link, MECHANISMS.get(category, ""), count),
                     *(100 * count / total, f"2026-W{peak + 1:02}", weeks[peak], blocked),
                     *(100 * blocked / count, start, start + timedelta(days=83)),
+                    *(count - count // 9, count + count // 8, -0.28, -0.512, -0.047, "falling"),
                 )
             ],
         )

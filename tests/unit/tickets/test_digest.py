@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
@@ -10,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+from dashboards.claims import declare
+from dashboards.figures import Figures
+from dashboards.verification import hash_of, run_query
 from orchestration.alerting.delivery import Delivery
 from orchestration.clock import FixedClock
 from orchestration.defs.digest import DIGEST_SCHEDULE, digest_job
@@ -26,7 +31,8 @@ SCRIPT = "<script>alert(1)</script>"
 
 TABLES = {
     "rpt_tickets_weekly": "iso_week varchar, week_start_date date, category varchar,"
-    " tickets bigint, change bigint, engineering_blocked bigint, sure_tickets bigint,"
+    " tickets bigint, change bigint, engineering_blocked bigint,"
+    " engineering_blocked_percent decimal(38,9), sure_tickets bigint,"
     " tickets_low bigint, tickets_high bigint, support_cases bigint, ticket_keys varchar",
     "rpt_ticket_categories": "category varchar, title varchar, workstream varchar, link varchar,"
     " mechanism varchar, metric_id varchar, tickets bigint, tickets_low bigint,"
@@ -35,7 +41,10 @@ TABLES = {
     " trend_direction varchar",
     "rpt_metric_status": "metric_id varchar, title varchar, unit varchar, workstream varchar,"
     " value decimal(38,9), value_date date, as_of timestamp, evidence varchar, freshness varchar,"
-    " stale_by_hours bigint, oldest_source varchar, level varchar",
+    " stale_by_hours bigint, oldest_source varchar, level varchar, owner varchar, streams varchar,"
+    " check_verdict varchar",
+    "rpt_stream_status": "stream varchar, source varchar, as_of timestamp, age_hours bigint,"
+    " fresh_until timestamp, last_attempt_at timestamp, last_status varchar, last_error varchar",
     "rpt_patterns": "pattern_id varchar, title varchar, description varchar, display_order bigint,"
     " first_week varchar, last_week varchar, trend_per_week decimal(38,9),"
     " trend_low decimal(38,9), trend_high decimal(38,9), trend_direction varchar",
@@ -57,10 +66,11 @@ class DuckRows:
         for name, columns in TABLES.items():
             self.db.execute(f"create table reporting.{name} ({columns})")
 
+    def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
+        return self.db.sql(sql, params=list(params)).to_arrow_table()
+
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
-        found = self.db.execute(sql, params)
-        names = [d[0] for d in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return list(self.query(sql, params).to_pylist())
 
     def fill(self, table: str, rows: list[tuple[object, ...]]) -> None:
         marks = ", ".join("?" for _ in rows[0])
@@ -69,7 +79,9 @@ class DuckRows:
 
 def weekly(week: str, day: date, category: str, *counts: int | None, keys: str) -> tuple[Any, ...]:
     """Counts: tickets, change, blocked, sure, low, high, cases."""
-    return (week, day, category, *counts, keys)
+    tickets, change, blocked, *others = counts
+    percent = Decimal(100 * (blocked or 0)) / Decimal(tickets or 1)
+    return (week, day, category, tickets, change, blocked, percent, *others, keys)
 
 
 W11, W12 = date(2026, 3, 9), date(2026, 3, 16)
@@ -102,9 +114,21 @@ def warehouse() -> DuckRows:
         [
             ("bad_debt_inconsistent_accounts", "Inconsistent accounts", "accounts",
              "Dunning Brain", Decimal("1529.000000000"), date(2026, 3, 21),
-             "2026-03-22", "measured", "stale", 54, "stripe.customers", "warning"),
+             "2026-03-22", "measured", "stale", 54, "stripe.customers", "warning",
+             "billing", "stripe.customers", "passed"),
             ("unused", "Unused metric", "accounts", "x", Decimal("1"), date(2026, 3, 21),
-             "2026-03-22", "measured", "fresh", 0, "engine", "ok"),
+             "2026-03-22", "measured", "fresh", 0, "engine", "ok",
+             "billing", "engine.accounts", "passed"),
+        ],
+    )  # fmt: skip
+    read = ("2026-03-24", 6, "2026-03-25 02:00:00", None, "ok", None)
+    made.fill(
+        "rpt_stream_status",
+        [
+            ("jira.issues", "jira", *read),
+            ("tickets.classifications", "tickets", *read),
+            ("stripe.customers", "stripe", "2026-03-22", 54, "2026-03-23 02:00:00",
+             None, "failed", "refused"),
         ],
     )  # fmt: skip
     trend = (Decimal("0.1"), Decimal("-0.1"), Decimal("0.3"), "no_clear_trend")
@@ -148,11 +172,11 @@ def test_counts_changes_intervals_metric_and_keys_are_shown(
     row = next(line for line in text.splitlines() if line.startswith("| Bad Debt"))
     assert "| 1 | 1 to 2 | −1 | 1 (100 %) | 4 | 7 | 5 to 9 | −0.28 (−0.512 to −0.047) |" in row
     assert "| 2026-W11 (2) | Dunning Brain (direct) |" in row
-    assert "| 1,529 | stale by 54 h (stripe.customers) |" in row
-    assert "Refund rose from 1 to 3 tickets" in text
+    assert "| 1,529 (stale) | stale by 54 h (stripe.customers) |" in row
+    assert "Refund rose from 1 to 3 tickets; 0 need an engineer." in text
     assert "is falling over the window by −0.28 tickets a week" in text
     assert "Refund is at its peak of the window (3 tickets)" in text
-    assert "macro-F1 0.925 and puts 95.0 %" in text
+    assert "macro-F1 0.925 and puts 95 %" in text
     assert "- Refund (3): BILL-9, BILL-10, BILL-11\n" in text
     assert "Unused metric" not in text
 
@@ -174,8 +198,8 @@ def test_html_expands_every_count_and_escapes_all_text(warehouse: DuckRows, tmp_
     assert "<script" not in html
     assert "<b>" not in html
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 2
-    assert '<a href="#tickets-refund">Refund</a>' in html
-    assert '<details id="tickets-refund"><summary>Refund: 3 tickets</summary>' in html
+    assert '<a href="#tickets-refund">tickets</a>' in html
+    assert '<h3 id="tickets-refund"><bdi dir="auto">Refund</bdi>' in html
     assert "BILL-9, BILL-10, BILL-11" in html
 
 
@@ -184,6 +208,62 @@ def test_markdown_cannot_be_broken_by_a_title(warehouse: DuckRows, tmp_path: Pat
     assert "<script>" not in text
     assert "<b>" not in text
     assert "why\\|x" in text
+
+
+def test_every_figure_is_a_claim_that_its_query_yields_again(
+    warehouse: DuckRows, tmp_path: Path
+) -> None:
+    report = write_digest(warehouse, "2026-W12", tmp_path)
+    with Figures(warehouse) as figures:  # type: ignore[arg-type]
+        declared = {c.claim_id: c for c in declare(figures.names)}
+    sources = report.markdown.read_text("utf-8").split("## Where the figures come from")[1]
+    hashes = {
+        line.split(" | ")[0].strip("| ").replace("\\", ""): line.split(" | ")[2]
+        for line in sources.splitlines()
+        if line.startswith("| ") and not line.startswith("| Claim")
+    }
+    html = report.html.read_text("utf-8")
+    linked = set(re.findall(r'data-claim="([^"]+)" href="#source-\1"', html))
+    assert linked <= set(hashes) and len(linked) > 12
+    assert {"digest.2026-W12.categories", "tickets.intervals", "tickets.quality.right"} <= linked
+    for claim_id, said in hashes.items():
+        assert hash_of(declared[claim_id].sql) == said
+        assert run_query(warehouse, declared[claim_id].sql)[1] == ""
+    assert ">3</bdi>" in html
+
+
+def test_a_number_of_the_data_moves_the_digest_and_a_typed_one_is_refused(
+    warehouse: DuckRows, tmp_path: Path
+) -> None:
+    warehouse.db.execute("update reporting.rpt_tickets_weekly set support_cases = 70")
+    text = write_digest(warehouse, "2026-W12", tmp_path).markdown.read_text("utf-8")
+    assert "140 support cases" in text
+    warehouse.db.execute("update reporting.rpt_metric_status set workstream = 'about 27 percent'")
+    with pytest.raises(PermanentFailure, match="number without provenance: <bdi> about 27 percent"):
+        write_digest(warehouse, "2026-W12", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_old_or_broken_figure_says_so_beside_the_number(
+    warehouse: DuckRows, tmp_path: Path
+) -> None:
+    warehouse.db.execute(
+        "update reporting.rpt_stream_status set age_hours = 60,"
+        " fresh_until = timestamp '2026-03-23' where stream = 'jira.issues'"
+    )
+    warehouse.db.execute("alter table reporting.rpt_ticket_quality drop column f1")
+    text = write_digest(warehouse, "2026-W12", tmp_path).markdown.read_text("utf-8")
+    assert "**4 (stale) tickets**" in text
+    assert "macro-F1 – (query failed)" in text
+
+
+def test_a_table_that_cannot_be_read_is_an_error_and_no_empty_digest(
+    warehouse: DuckRows, tmp_path: Path
+) -> None:
+    warehouse.db.execute("alter table reporting.rpt_ticket_categories drop column trend_low")
+    with pytest.raises(PermanentFailure, match=r"tickets\.intervals.*trend_low"):
+        write_digest(warehouse, "2026-W12", tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_second_run_is_byte_identical(warehouse: DuckRows, tmp_path: Path) -> None:
