@@ -61,15 +61,19 @@ def run_paygo(home: Path, *arguments: str, **environment: str) -> subprocess.Com
     )
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """Name a folder that all test processes of this run share; guard it with a lock."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+
+
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> DemoHome:
     """The published scenario on a small world: sources, replay, models, checks, page.
 
     Test processes that run side by side share one: the first runs it, the others wait.
     """
-    is_worker = "PYTEST_XDIST_WORKER" in os.environ
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if is_worker else base) / "demo"
+    folder = shared_folder(tmp_path_factory, "demo")
     home, said = folder / "home", folder / "said.json"
     with FileLock(f"{folder}.lock"):
         if not said.exists():

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -19,11 +19,13 @@ from typing import Any
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from orchestration.sources.contract import CONTRACT, META_COLUMNS, table
 from orchestration.warehouse.ops import ops_ddl
 from orchestration.warehouse.raw import raw_ddl
 from orchestration.workspace import metric_ids
+from tests.conftest import shared_folder
 from tests.dbt.ticket_rows import tickets_rows
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -157,10 +159,20 @@ def fill(warehouse: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
-    """Everything but data tests, which the pipeline runs: models, seeds and unit tests."""
-    dbt = Dbt(tmp_path_factory.mktemp("dbt"))
-    fill(dbt.warehouse)
-    done = dbt.run("build", "--exclude-resource-types", "test")
-    assert done.returncode == 0, done.stdout[-6000:]
-    yield dbt
+def built(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """Everything but data tests, which the pipeline runs: models, seeds and unit tests.
+
+    Test processes that run side by side share one build: the first makes it, the others wait.
+    """
+    shared = shared_folder(tmp_path_factory, "built")
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            dbt = Dbt(tmp_path_factory.mktemp("building"))
+            fill(dbt.warehouse)
+            done = dbt.run("build", "--exclude-resource-types", "test")
+            assert done.returncode == 0, done.stdout[-6000:]
+            dbt.folder.rename(shared)
+    # Every process runs dbt and opens the warehouse in a copy of its own.
+    own = tmp_path_factory.mktemp("dbt")
+    shutil.copytree(shared, own, dirs_exist_ok=True)
+    return Dbt(own)

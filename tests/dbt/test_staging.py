@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
+
 from tests.dbt.conftest import DAYS, Dbt
 
 FIRST, SECOND, THIRD = DAYS
@@ -69,6 +71,7 @@ def test_accounts_of_the_mart_follow_staging(built: Dbt) -> None:
     ]
 
 
+@pytest.mark.full  # parses the whole project again
 def test_a_build_without_a_moment_says_what_to_pass(built: Dbt) -> None:
     done = built.run("compile", "--select", "int_time__metric_days", "--vars", "{}")
     assert done.returncode != 0

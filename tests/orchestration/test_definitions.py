@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -13,11 +14,14 @@ from orchestration.defs.raw import raw_key
 from orchestration.defs.stages import build_definitions
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
+from tests.conftest import DemoHome
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+def definitions(tmp_path_factory: pytest.TempPathFactory, demo_home: DemoHome) -> dg.Definitions:
     home = tmp_path_factory.mktemp("home")
+    # dbt has parsed the project for the demo; once is enough.
+    shutil.copytree(demo_home.home / "dbt" / "target", home / "dbt" / "target")
     return build_definitions(Settings.model_validate({"home": home, "now": "2026-03-24T06:00:00Z"}))
 
 
