@@ -255,6 +255,7 @@ def with_endpoints(settings: Settings, environment: dict[str, str]) -> Settings:
         "stripe_connections": 6,
         "stripe_reconcile_days": 0,
         "jira_requests_per_second": 1000.0,
+        "jira_connections": 2,
     }
     return Settings.model_validate({**settings.model_dump(), **values, **pace})
 

@@ -1,25 +1,37 @@
-"""Jira into the warehouse: changed issues, id sweep for deletions, histories of what changed."""
+"""Jira into the warehouse: changed issues and their histories, id sweep for deletions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchestration.clock import iso, parse_utc
-from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
+from orchestration.errors import ContractViolation, PaygoError, PermanentFailure, TransientFailure
 from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, key_totals, ok
 from orchestration.sources.contract import RawTable
-from orchestration.sources.jira import JiraSource, Object, history_builder, issue_builder
+from orchestration.sources.jira import JiraSource, Object, history_builder, issue_builder, millis
+from orchestration.sources.jira_plan import (
+    HISTORIES,
+    IDS_A_STRETCH,
+    Issues,
+    Items,
+    JiraReader,
+    created_of,
+)
+from orchestration.sources.parallel import Problem, rare_collection
 from orchestration.sources.records import RecordBuilder
-from orchestration.warehouse.base import StagedLoad
 from orchestration.warehouse.raw import contract_fingerprint
 
 _ISSUES = "jira.issues"
-_STAGE_ROWS = 1000
+_HISTORIES = "jira.changelog_items"
+
+_BUILDERS: dict[str, Callable[[bytes], RecordBuilder]] = {
+    _ISSUES: issue_builder,
+    _HISTORIES: history_builder,
+}
 
 
 def extract(run: Extraction) -> list[StreamOutcome]:
@@ -30,52 +42,89 @@ def extract(run: Extraction) -> list[StreamOutcome]:
             "Jira is not configured",
             todo="set PAYGO_JIRA_BASE_URL, PAYGO_JIRA_EMAIL and PAYGO_JIRA_API_TOKEN",
         )
-    token = settings.jira_api_token.get_secret_value()
-    with JiraSource(
+    source = JiraSource(
         settings.jira_base_url,
         settings.jira_email,
-        token,
+        settings.jira_api_token.get_secret_value(),
         settings.jira_project,
         requests_per_second=settings.jira_requests_per_second,
-    ) as source:
+    )
+    with source, rare_collection():
         source.probe()
         return _Reading(run, source).run()
 
 
+class _Load:
+    """The load of one stream while its pages arrive; its first error ends it."""
+
+    def __init__(self, run: Extraction, table: RawTable, mode: str) -> None:
+        self.table = table
+        self.mode = mode
+        self.staged = run.stage(table, "full" if mode == "full" else "delta")
+        self.keys: set[str] = set()
+        self.error: PaygoError | None = None
+        self.result: StreamOutcome | None = None
+        self._run = run
+        self._builder = _BUILDERS[table.stream](run.hash_key)
+
+    def take(self, bodies: Sequence[Object]) -> None:
+        """Stage objects, which are changed (redacted) in place."""
+        if self.error is not None or not bodies:
+            return
+        try:
+            records = self._builder.build(bodies)
+            self.staged.append(records.data)
+            self.staged.quarantine(records.misfits)
+        except PaygoError as error:
+            self.fail(error)
+            return
+        self.keys.update(records.data.column(self.table.primary_key).to_pylist())
+        self._run.progress(self.table.stream, len(self.keys))
+
+    def fail(self, error: PaygoError) -> None:
+        """Remember the first reason why nothing of this stream will land."""
+        self.error = self.error or error
+
+    def attempt(self, work: Callable[[_Load], None]) -> None:
+        """Do what is left, unless the stream has failed; what goes wrong stays with it."""
+        if self.error is None:
+            try:
+                work(self)
+            except PaygoError as error:
+                self.fail(error)
+
+    def outcome(self) -> StreamOutcome:
+        unread = TransientFailure(f"{self.table.stream} was not read")
+        return self.result or failed(self.table, self.error or unread)
+
+
 class _Reading:
-    """One reading of the project: issues first, then the histories of those that changed."""
+    """One reading of the project: changed issues and their histories, then all ids."""
 
     def __init__(self, run: Extraction, source: JiraSource) -> None:
         self._run = run
         self._source = source
+        self._reader = JiraReader(source, run.settings.jira_connections)
         self._since = self._start()
         self._seen: set[str] = set()
-        self._items: set[str] = set()
+        self._created: list[int] = []
         self._latest: datetime | None = None
+        self._loads: dict[str, _Load] = {}
 
     def run(self) -> list[StreamOutcome]:
-        outcomes = {}
-        by_stream = {t.stream: t for t in self._run.tables}
-        issues = by_stream.get(_ISSUES)
-        if issues is not None:
-            outcomes[_ISSUES] = self._guarded(issues, self._issues)
-        else:
-            for page in self._source.changed(self._since):
-                self._note(page)
-        for stream, table in by_stream.items():
-            if stream != _ISSUES:
-                outcomes[stream] = self._guarded(table, self._histories)
-        return [outcomes[t.stream] for t in self._run.tables]
-
-    def _guarded(self, table: RawTable, load: Any) -> StreamOutcome:
-        staged = self._run.stage(table, "full" if self._since is None else "delta")
+        mode = "full" if self._since is None else "delta"
         try:
-            result: StreamOutcome = load(table, staged)
-            return result
-        except PaygoError as error:
-            return failed(table, error)
+            for table in self._run.tables:
+                self._loads[table.stream] = _Load(self._run, table, mode)
+            self._read_changed()
+            if _ISSUES in self._loads:
+                self._loads[_ISSUES].attempt(self._finish_issues)
+            if _HISTORIES in self._loads:
+                self._loads[_HISTORIES].attempt(self._finish_histories)
         finally:
-            staged.abandon()
+            for load in self._loads.values():
+                load.staged.abandon()
+        return [self._loads[t.stream].outcome() for t in self._run.tables]
 
     def _start(self) -> datetime | None:
         """Where the due streams stand together, minus the lookback; None: read everything."""
@@ -98,47 +147,84 @@ class _Reading:
             "contract": contract_fingerprint(table),
         }
 
-    def _note(self, issues: Sequence[Object]) -> None:
-        self._seen.update(i["id"] for i in issues)
+    def _read_changed(self) -> None:
+        """Stage what changed as it comes. An incomplete list of issues fails every stream."""
+        found = self._reader.changed(
+            self._since, whole=_ISSUES in self._loads, histories=_HISTORIES in self._loads
+        )
+        try:
+            for part in found:
+                if isinstance(part, Issues):
+                    self._take(part.bodies)
+                elif isinstance(part, Items):
+                    self._loads[_HISTORIES].take(part.bodies)
+                elif part.owner == HISTORIES and isinstance(part.error, PaygoError):
+                    self._loads[_HISTORIES].fail(part.error)
+                else:
+                    raise part.error
+        except PaygoError as error:
+            for load in self._loads.values():
+                load.fail(error)
+        finally:
+            found.close()
 
-    def _issues(self, table: RawTable, staged: StagedLoad) -> StreamOutcome:
-        builder = issue_builder(self._run.hash_key)
-        for page in self._source.changed(self._since):
-            self._stage(table, staged, builder, page)
-        index = self._source.ids()
-        self._refuse_zero(table, index)
+    def _take(self, issues: Sequence[Object]) -> None:
+        self._note(issues)
+        if _ISSUES in self._loads:
+            self._loads[_ISSUES].take(issues)
+
+    def _note(self, issues: Sequence[Object]) -> None:
+        for issue in issues:
+            self._seen.add(issue["id"])
+            try:
+                updated = datetime.fromisoformat(issue["fields"]["updated"]).astimezone(UTC)
+            except (KeyError, TypeError, ValueError) as error:
+                # Without it nobody knows up to when the project has been read.
+                raise ContractViolation(
+                    f"{_ISSUES}: column 'updated_at' has no time in row {issue['id']}",
+                    tried="holding the source's objects against the contract; nothing of this "
+                    "source was landed",
+                    todo="see what changed in the source, then change the contract",
+                ) from error
+            self._latest = max(self._latest, updated) if self._latest else updated
+            if (created := created_of(issue)) is not None:
+                self._created.append(created)
+
+    def _finish_issues(self, load: _Load) -> None:
+        staged = load.staged
+        index = self._reader.ids(self._bounds(load.table))
+        self._refuse_zero(load.table, index)
         keys = pa.array(index, pa.string())
         # Rows move between pages while they are read: what the sweep knows must be here.
         for page in self._source.by_id(staged.missing_keys(keys)):
-            self._stage(table, staged, builder, page)
+            self._take(page)
         # What the index does not show may be delayed: only the issue itself says it is gone.
         for issue_id in staged.keys_not_in(keys):
             issue = self._source.issue(issue_id)
             if issue is None:
                 staged.delete_keys([issue_id])
             else:
-                self._stage(table, staged, builder, [issue])
-        mode = "full" if self._since is None else "delta"
+                self._take([issue])
+        if load.error is not None:
+            raise load.error
         after = staged.totals("all", hash_keys=True)
-        row = self._run.reconciliation(table, key_totals(index), after)
+        row = self._run.reconciliation(load.table, key_totals(index), after)
         if row["verdict"] != "matched":
             # Issues that the index does not show yet were asked for one by one: they are there.
             row["verdict"] = "index_behind"
-        result = staged.commit(self._cursor(table), {"reconciliation": [row]})
-        return ok(table, mode, result)
+        result = staged.commit(self._cursor(load.table), {"reconciliation": [row]})
+        load.result = ok(load.table, load.mode, result)
 
-    def _stage(
-        self, table: RawTable, staged: StagedLoad, builder: RecordBuilder, page: Sequence[Object]
-    ) -> None:
-        self._note(page)
-        if not page:
-            return
-        records = builder.build(page)
-        staged.append(records.data)
-        staged.quarantine(records.misfits)
-        latest = pc.max(records.data.column("updated_at")).as_py().replace(tzinfo=UTC)
-        self._latest = max(self._latest, latest) if self._latest else latest
-        self._run.progress(table.stream, len(self._seen))
+    def _bounds(self, table: RawTable) -> list[int]:
+        """Cut the id sweep into stretches of creation time, by what this or earlier runs saw."""
+        if self._since is None:
+            return sorted(set(sorted(self._created)[IDS_A_STRETCH::IDS_A_STRETCH]))
+        rows = self._run.warehouse.rows(
+            "select distinct created_at from (select created_at, "
+            f"row_number() over (order by created_at) as place from raw.{table.raw_name}) placed "
+            f"where mod(place, {IDS_A_STRETCH}) = 0 order by created_at"
+        )
+        return [millis(row["created_at"].replace(tzinfo=UTC)) for row in rows]
 
     def _refuse_zero(self, table: RawTable, index: list[str]) -> None:
         (row,) = self._run.warehouse.rows(f"select count(*) as n from raw.{table.raw_name}")
@@ -150,28 +236,17 @@ class _Reading:
                 todo="see that the token's user still sees the project, then run again",
             )
 
-    def _histories(self, table: RawTable, staged: StagedLoad) -> StreamOutcome:
-        builder = history_builder(self._run.hash_key)
-        items: list[Object] = []
-        for item in self._source.histories(sorted(self._seen)) if self._seen else ():
-            items.append(item)
-            if len(items) >= _STAGE_ROWS:
-                self._stage_items(table, staged, builder, items)
-        self._stage_items(table, staged, builder, items)
-        mode = "full" if self._since is None else "delta"
+    def _finish_histories(self, load: _Load) -> None:
+        # Those of issues that only the sweep found.
+        for part in self._reader.histories(sorted(self._seen - self._reader.asked)):
+            if isinstance(part, Problem):
+                raise part.error
+            load.take(part.bodies)
+        if load.error is not None:
+            raise load.error
         row = self._run.reconciliation(
-            table, key_totals(self._items), staged.totals("read", hash_keys=True), "read"
+            load.table, key_totals(load.keys), load.staged.totals("read", hash_keys=True), "read"
         )
         self._run.require_match(row)
-        return ok(table, mode, staged.commit(self._cursor(table), {"reconciliation": [row]}))
-
-    def _stage_items(
-        self, table: RawTable, staged: StagedLoad, builder: RecordBuilder, items: list[Object]
-    ) -> None:
-        if items:
-            self._items.update(i["changelog_item_id"] for i in items)
-            records = builder.build(items)
-            staged.append(records.data)
-            staged.quarantine(records.misfits)
-            self._run.progress(table.stream, staged.staged_rows())
-        items.clear()
+        result = load.staged.commit(self._cursor(load.table), {"reconciliation": [row]})
+        load.result = ok(load.table, load.mode, result)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 
 from orchestration.errors import PaygoError, PermanentFailure
@@ -12,7 +10,7 @@ from orchestration.extraction.backfill import Backfills
 from orchestration.extraction.outcome import Extraction, StreamOutcome
 from orchestration.extraction.stripe_load import StripeLoad
 from orchestration.sources.contract import RawTable
-from orchestration.sources.parallel import Problem
+from orchestration.sources.parallel import Problem, rare_collection
 from orchestration.sources.records import ContractMode
 from orchestration.sources.stripe import StripeSource
 from orchestration.sources.stripe_kinds import EVENTS, KINDS, Kind, builders
@@ -54,21 +52,9 @@ def extract(run: Extraction) -> list[StreamOutcome]:
         run.settings.stripe_api_base,
         requests_per_second=run.settings.stripe_requests_per_second,
         endpoint_requests_per_second=run.settings.stripe_endpoint_requests_per_second,
-        connections=run.settings.stripe_connections,
     )
-    with source, _rare_collection():
+    with source, rare_collection():
         return StripeExtraction(run, source).run()
-
-
-@contextmanager
-def _rare_collection() -> Iterator[None]:
-    """Collect cycles rarely: pages are trees without any, and walking them costs a quarter."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 class StripeExtraction:

@@ -24,6 +24,7 @@ class FaultRule(BaseModel):
     repeat_token     the page names the token it was asked with as the next one (Jira)
     empty_page       a list is answered with success, nothing in it, and no more to come
     move_row         the first row of the page is changed right after it was answered (Jira)
+    remove_row       the first row of the page is deleted right after it was answered (Jira)
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -36,6 +37,7 @@ class FaultRule(BaseModel):
         "repeat_token",
         "empty_page",
         "move_row",
+        "remove_row",
     ]
     service: Service
     path: str = "/"

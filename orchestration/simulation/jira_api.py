@@ -29,6 +29,7 @@ _BASE = "/rest/api/3"
 _MAX_IDS = 5000
 _MAX_ISSUES = 100
 _MAX_HISTORIES = 1000
+_SEARCHES = 64
 
 Arguments = dict[str, Any]
 
@@ -51,7 +52,7 @@ class JiraApi:
         self._login = f"{email}:{api_token}"
         self._email = email
         self._count = count_request
-        self._found: tuple[Any, list[Row]] = (None, [])
+        self._found: dict[Any, list[Row]] = {}
 
     def routes(self) -> list[Route]:
         """Return every route."""
@@ -75,6 +76,8 @@ class JiraApi:
                 body = {"issues": [], "isLast": True}
             if rule is not None and rule.kind == "move_row" and body.get("issues"):
                 self._store.touch(body["issues"][0]["id"])
+            if rule is not None and rule.kind == "remove_row" and body.get("issues"):
+                self._store.remove(body["issues"][0]["id"])
             if rule is not None and rule.kind == "drop_pagination":
                 body.pop("nextPageToken", None)
                 body.pop("isLast", None)
@@ -121,10 +124,12 @@ class JiraApi:
             return {"issues": [], "isLast": True}
         delay = self._faults.switches.jira_index_delay_seconds
         key = (str(arguments.get("jql")), delay, reconcile, self._store.version, self._store.now)
-        if self._found[0] != key:
-            # The pages of one search come one after the other; sorting once is enough.
-            self._found = (key, self._store.search(jql, delay, reconcile))
-        found = self._found[1]
+        if key not in self._found:
+            # The pages of one search come soon after another; sorting once is enough.
+            if len(self._found) >= _SEARCHES:
+                del self._found[next(iter(self._found))]
+            self._found[key] = self._store.search(jql, delay, reconcile)
+        found = self._found[key]
         by_offset = self._faults.switches.jira_pages_by_offset
         start = after[0] if by_offset and after is not None else 0
         if after is not None and not by_offset:

@@ -5,8 +5,10 @@ Issues are compact rows (see the world); here they become API bodies. HTTP is in
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +31,8 @@ CHANGELOG_COLUMNS = ("id", "issue_id", "author", "field", "from_value", "to_valu
 
 _CATEGORY_IDS = {"new": 2, "indeterminate": 4, "done": 3}
 
+_VERSIONS = count()
+
 Row = dict[str, Any]
 
 
@@ -39,16 +43,17 @@ class JiraStore:
         self.now = datetime(1970, 1, 1, tzinfo=UTC)
         self.issues: dict[str, Row] = {}
         self.changelog: dict[str, dict[str, Row]] = {}
-        self.version = 0
-        """Grows with every change."""
+        self.version = next(_VERSIONS)
+        """Grows with every change; no two stores share one."""
         self._ids: dict[str, str] = {}
+        self._by_creation: tuple[int, list[int], list[Row]] = (-1, [], [])
 
     def apply(self, folder: ChangeFolder) -> None:
         """Apply one change folder and move the clock to its boundary."""
         path = folder.file("jira", "issues")
         for change in read_changes(path):
             if change.row is None:
-                self._remove(str(change.key))
+                self.remove(str(change.key))
             else:
                 try:
                     self.put_issues([change.row])
@@ -63,21 +68,21 @@ class JiraStore:
 
     def put_issues(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert or replace issues; ContractViolation names the fields that a row lacks."""
-        count = 0
+        loaded = 0
         for row in rows:
             missing = [name for name in ISSUE_COLUMNS if name not in row]
             if missing:
                 raise ContractViolation(f"issue {row.get('key')!r} lacks {missing}")
             self.issues[row["id"]] = dict(row)
             self._ids[row["key"]] = row["id"]
-            count += 1
-        self.version += 1
-        return count
+            loaded += 1
+        self.version = next(_VERSIONS)
+        return loaded
 
     def touch(self, issue_id: str) -> None:
         """Change an issue now, so that it moves to the end of every order by `updated`."""
         row = self.issues[issue_id]
-        self.version += 1
+        self.version = next(_VERSIONS)
         row["updated"] = iso(max(self.now, datetime.fromisoformat(row["updated"])))
 
     def find(self, id_or_key: str) -> Row | None:
@@ -93,15 +98,27 @@ class JiraStore:
         indexed = int(self.now.timestamp() * 1000) - delay_seconds * 1000
         found = [
             row
-            for row in self.issues.values()
+            for row in self._created_within(*jql.created)
             if jql.matches(row)
             and (not delay_seconds or row["id"] in reconcile or millis(row["updated"]) <= indexed)
         ]
-        return sorted(found, key=jql.sort_key)
+        return found if jql.is_by_creation else sorted(found, key=jql.sort_key)
 
-    def _remove(self, key: str) -> None:
+    def _created_within(self, low: int, high: int) -> list[Row]:
+        """Rows by creation and id; large projects are read in many stretches of time."""
+        version, times, rows = self._by_creation
+        if version != self.version:
+            rows = sorted(
+                self.issues.values(), key=lambda row: (millis(row["created"]), int(row["id"]))
+            )
+            times = [millis(row["created"]) for row in rows]
+            self._by_creation = (self.version, times, rows)
+        return rows[bisect_left(times, low) : bisect_left(times, high)]
+
+    def remove(self, key: str) -> None:
+        """Forget an issue; harmless when there is none."""
         row = self.issues.pop(key, None)
-        self.version += 1
+        self.version = next(_VERSIONS)
         if row is not None:
             del self._ids[row["key"]]
             self.changelog.pop(key, None)

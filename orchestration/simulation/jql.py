@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ _CLAUSE = re.compile(r"^\s*(\w+)\s*(>=|<=|>|<|=|\bin\b)\s*(.+?)\s*$", re.IGNOREC
 _WORD = re.compile(r"^[\w./:-]+$")
 _FORMATS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
 _TIMES = ("updated", "created")
+_FAR = 1 << 62
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
     ">=": lambda a, b: a >= b,
     "<=": lambda a, b: a <= b,
@@ -42,9 +44,16 @@ class Jql:
 
     predicates: tuple[Predicate, ...]
     order: tuple[tuple[str, int], ...]
+    created: tuple[int, int] = (0, _FAR)
+    """The half-open range of creation times (epoch milliseconds) that its clauses leave."""
+
+    @property
+    def is_by_creation(self) -> bool:
+        """Whether issues come by creation and then by id."""
+        return self.order[:2] == (("created", 1), ("id", 1))
 
     def matches(self, issue: Issue) -> bool:
-        """True when every clause holds."""
+        """True when every clause but those on the creation time holds."""
         return all(predicate(issue) for predicate in self.predicates)
 
     def sort_key(self, issue: Issue) -> tuple[int, ...]:
@@ -52,6 +61,7 @@ class Jql:
         return tuple(sign * _number(issue, name) for name, sign in self.order)
 
 
+@lru_cache(maxsize=1 << 19)
 def millis(moment: str) -> int:
     """Epoch milliseconds of an ISO time."""
     return int(datetime.fromisoformat(moment).timestamp() * 1000)
@@ -66,8 +76,15 @@ def parse(text: str, time_zone: str) -> Jql:
             "your query."
         )
     zone = ZoneInfo(time_zone)
-    predicates = tuple(_clause(part, zone) for part in _AND.split(where.strip()))
-    return Jql(predicates, _order(order[0] if order else "created desc"))
+    low, high, predicates = 0, _FAR, []
+    for part in _AND.split(where.strip()):
+        match = _CLAUSE.match(part)
+        if match is not None and match[1].lower() == "created" and match[2] in (">=", "<"):
+            bound = _moment(_unquote(match[3]), zone)
+            low, high = (max(low, bound), high) if match[2] == ">=" else (low, min(high, bound))
+        else:
+            predicates.append(_clause(part, zone))
+    return Jql(tuple(predicates), _order(order[0] if order else "created desc"), (low, high))
 
 
 def _order(text: str) -> tuple[tuple[str, int], ...]:
@@ -101,7 +118,9 @@ def _clause(text: str, zone: ZoneInfo) -> Predicate:
     if operator not in ("=", "in"):
         raise JqlError(f"The operator '{operator}' is not supported by the '{name}' field.")
     wanted = _values(value) if operator == "in" else frozenset({_unquote(value)})
-    fields = ("project",) if name == "project" else ("id", "key")
+    if name == "project":
+        return lambda issue: issue["project"] in wanted
+    fields = ("id", "key")
     return lambda issue: any(issue[field] in wanted for field in fields)
 
 

@@ -13,13 +13,17 @@ from collections import deque
 from collections.abc import Callable
 
 # Below the limit by so much, since servers count in windows and answers arrive unevenly.
-HEADROOM = 0.97
+HEADROOM = 0.985
 
 # After a refusal the pace rises by this share a second, once so many quiet seconds have passed.
 _RISE = 0.01
 _QUIET_SECONDS = 5.0
 
 _SLOWEST = 0.5
+
+# A refusal while nearly the whole pace was let through lowers it a little only.
+_NEARLY_ALL = 0.9
+_TRIM = 0.985
 
 
 class _Pace:
@@ -40,6 +44,9 @@ class _Pace:
         self._next = place + 1 / self.rate
         return place
 
+    def has_queue(self, now: float) -> bool:
+        return self._next - now > 1.5 / self.rate
+
     def pause(self, until: float) -> None:
         self._next = max(self._next, until)
 
@@ -59,7 +66,9 @@ class _Pace:
             return
         self._refused_at = now
         let_through = sum(1 for at in self._answers if at > now - 1)
-        self.rate = max(_SLOWEST, min(self.rate * 0.9, max(let_through, self.rate / 2) * HEADROOM))
+        # Nearly all went through: a few came unevenly, and the limit is about where we are.
+        share = _TRIM if let_through > _NEARLY_ALL * self.rate else 0.9
+        self.rate = max(_SLOWEST, min(self.rate * share, max(let_through, self.rate / 2)))
         self._burst = 0.0
 
 
@@ -87,6 +96,13 @@ class Governor:
         """Return the present pace (requests a second), in all or of one endpoint."""
         with self._lock:
             return self._overall.rate if endpoint is None else self._pace(endpoint).rate
+
+    def is_binding(self, endpoint: str = "") -> bool:
+        """Whether requests wait here: the next place lies further ahead than one interval."""
+        with self._lock:
+            now = self._monotonic()
+            paces = (self._overall, self._pace_or_none(endpoint))
+            return any(p is not None and p.has_queue(now) for p in paces)
 
     def take(self, endpoint: str = "") -> None:
         """Wait for a place: first the endpoint's, then one in all, so that none is held in vain."""

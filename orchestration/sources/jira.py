@@ -20,7 +20,7 @@ from orchestration.sources.contract import table
 from orchestration.sources.governor import Governor
 from orchestration.sources.http import HttpSource, json_object
 from orchestration.sources.records import RecordBuilder
-from orchestration.sources.redact import redact_strings
+from orchestration.sources.redact import redacted_json
 
 FIELDS = (
     "project", "issuetype", "status", "priority", "summary", "description", "labels",
@@ -32,10 +32,23 @@ FIELDS = (
 _BASE = "/rest/api/3"
 _ISSUES_A_PAGE = 100
 _IDS_A_PAGE = 5000
-_HISTORIES_A_CALL = 1000
+_HISTORIES_A_PAGE = 1000
 _IDS_A_QUERY = 100
 
+ISSUES_A_HISTORY_CALL = 1000
+"""The most issues whose histories one call may ask for."""
+
 Object = dict[str, Any]
+
+Stretch = tuple[int | None, int | None]
+"""A half-open stretch of creation times in epoch milliseconds; None: no end."""
+
+EVER: Stretch = (None, None)
+
+
+def millis(moment: datetime) -> int:
+    """Return epoch milliseconds, as JQL takes times."""
+    return int(moment.timestamp() * 1000)
 
 
 class JiraSource:
@@ -58,7 +71,6 @@ class JiraSource:
             headers={"Accept": "application/json"},
             auth=(email, token),
             governor=Governor(requests_per_second),
-            connections=2,
         )
 
     def __enter__(self) -> Self:
@@ -92,23 +104,34 @@ class JiraSource:
                 "PAYGO_JIRA_PROJECT",
             )
 
-    def changed(self, since: datetime | None) -> Iterator[list[Object]]:
-        """Yield pages of issues updated at or after `since` (all when None), oldest first."""
-        where = f'project = "{self._project}"'
+    @property
+    def is_limited(self) -> bool:
+        """Whether requests wait for our own pace, so that more at once would not help."""
+        return self._http.is_limited()
+
+    def pages(
+        self, fields: Sequence[str], *, since: datetime | None = None, stretch: Stretch = EVER
+    ) -> Iterator[tuple[list[Object], bool]]:
+        """Yield pages of issues with these fields, and whether there is more; oldest first.
+
+        `since`: only issues updated at or after it. `stretch`: only those created within.
+        """
+        where = [f'project = "{self._project}"']
         if since is not None:
-            where += f" AND updated >= {int(since.timestamp() * 1000)}"
-        yield from self._search(f"{where} ORDER BY updated ASC, id ASC", FIELDS, _ISSUES_A_PAGE)
+            where.append(f"updated >= {millis(since)}")
+        low, high = stretch
+        where += [f"created >= {low}"] if low is not None else []
+        where += [f"created < {high}"] if high is not None else []
+        size = _IDS_A_PAGE if set(fields) == {"id"} else _ISSUES_A_PAGE
+        # By creation, which never changes: an issue that is touched meanwhile stays in its place.
+        yield from self._search(f"{' AND '.join(where)} ORDER BY created ASC, id ASC", fields, size)
 
     def by_id(self, ids: Sequence[str]) -> Iterator[list[Object]]:
         """Yield pages of the issues with these ids."""
         for start in range(0, len(ids), _IDS_A_QUERY):
             listed = ", ".join(ids[start : start + _IDS_A_QUERY])
-            yield from self._search(f"id in ({listed}) ORDER BY id ASC", FIELDS, _ISSUES_A_PAGE)
-
-    def ids(self) -> list[str]:
-        """Return the ids of every issue of the project that the index knows."""
-        jql = f'project = "{self._project}" ORDER BY id ASC'
-        return [i["id"] for page in self._search(jql, ("id",), _IDS_A_PAGE) for i in page]
+            jql = f"id in ({listed}) ORDER BY id ASC"
+            yield from (page for page, _ in self._search(jql, FIELDS, _ISSUES_A_PAGE))
 
     def issue(self, issue_id: str) -> Object | None:
         """Return one issue from the store itself, past the index; None when it does not exist."""
@@ -116,22 +139,25 @@ class JiraSource:
         response = self._http.get(path, {"fields": ",".join(FIELDS)})
         return None if response.status_code == 404 else self._json(response, path)
 
-    def histories(self, issue_ids: Sequence[str]) -> Iterator[Object]:
-        """Yield changelog items (contract columns of `jira.changelog_items`) of these issues."""
-        for start in range(0, len(issue_ids), _HISTORIES_A_CALL):
-            part = list(issue_ids[start : start + _HISTORIES_A_CALL])
-            body: Object = {"issueIdsOrKeys": part, "maxResults": _HISTORIES_A_CALL}
-            for page in self._token_pages(f"{_BASE}/changelog/bulkfetch", body, "issueChangeLogs"):
-                for log in page:
-                    yield from _items(log)
+    def histories(self, issue_ids: Sequence[str]) -> Iterator[list[Object]]:
+        """Yield pages of changelog items (columns of `jira.changelog_items`) of these issues.
 
-    def _search(self, jql: str, fields: Sequence[str], size: int) -> Iterator[list[Object]]:
+        At most `ISSUES_A_HISTORY_CALL` ids.
+        """
+        body: Object = {"issueIdsOrKeys": list(issue_ids), "maxResults": _HISTORIES_A_PAGE}
+        path = f"{_BASE}/changelog/bulkfetch"
+        for logs, _ in self._token_pages(path, body, "issueChangeLogs"):
+            yield [item for log in logs for item in _items(log)]
+
+    def _search(
+        self, jql: str, fields: Sequence[str], size: int
+    ) -> Iterator[tuple[list[Object], bool]]:
         body: Object = {"jql": jql, "fields": list(fields), "maxResults": size}
         yield from self._token_pages(f"{_BASE}/search/jql", body, "issues", flag="isLast")
 
     def _token_pages(
         self, path: str, body: Object, key: str, flag: str | None = None
-    ) -> Iterator[list[Object]]:
+    ) -> Iterator[tuple[list[Object], bool]]:
         """Follow `nextPageToken`; a repeated token or a page without its keys is an error."""
         seen: set[str] = set()
         token: str | None = None
@@ -151,7 +177,7 @@ class JiraSource:
                     tried="paging; a list is never taken as finished without that evidence",
                     todo="run again; when it stays, see what stands between here and Jira",
                 )
-            yield page
+            yield page, token is not None
             if token is None:
                 return
             if token in seen:
@@ -217,7 +243,7 @@ def issue_builder(hash_key: bytes) -> RecordBuilder:
         table("jira.issues"),
         hash_key,
         computed={"description_text": _description, "components": _components},
-        clean=redact_strings,
+        write=redacted_json,
     )
 
 

@@ -27,6 +27,7 @@ ContractMode = Literal["enforce", "report"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ABSENT = object()
+_FAR = 2**32
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,34 @@ class Records:
 
 
 Getter = Callable[[dict[str, Any]], Any]
+_Values = Callable[[Sequence[dict[str, Any]]], list[Any]]
 
 
-def _getter(path: str) -> Getter:
-    names = path.split(".")
-    if len(names) == 1:
-        return lambda body, name=names[0]: body.get(name, _ABSENT)  # type: ignore[misc]
-    head, rest = names[0], names[1:]
+def _getter(path: str) -> _Values:
+    """Return the function that takes what stands at a dotted path out of each object."""
+    head, *rest = path.split(".")
 
-    def nested(body: dict[str, Any]) -> Any:
-        value = body.get(head, _ABSENT)
+    def values(bodies: Sequence[dict[str, Any]]) -> list[Any]:
+        found = [body.get(head, _ABSENT) for body in bodies]
         for name in rest:
             # Below a part that is null or of another kind there is nothing to find.
-            value = value.get(name) if isinstance(value, dict) else None if value is None else value
-        return value
+            found = [v.get(name) if type(v) is dict else v for v in found]
+        return found
 
-    return nested
+    return values
+
+
+def _computed(get: Getter) -> _Values:
+    return lambda bodies: [get(body) for body in bodies]
+
+
+def sorted_json(body: dict[str, Any]) -> str:
+    """Return the JSON text of an object, its keys in order."""
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode()
 
 
 class RecordBuilder:
-    """Builds batches of one stream.
+    """Builds batches of one stream; `write` makes the payload of an object.
 
     `conditional` names the top-level parts that an object need not have (metadata, the
     details of one payment method type). `computed` gives columns that are no plain path.
@@ -73,7 +82,7 @@ class RecordBuilder:
         *,
         conditional: Iterable[str] = (),
         computed: dict[str, Getter] | None = None,
-        clean: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        write: Callable[[dict[str, Any]], str] = sorted_json,
         mode: ContractMode = "enforce",
     ) -> None:
         self.table = table
@@ -81,13 +90,14 @@ class RecordBuilder:
         self._conditional = frozenset(conditional)
         self._hash = hasher(hash_key)
         self._remove = path_remover(table.redacted_paths)
-        self._clean = clean
+        self._write = write
         self._schema = landed_schema(table)
         computed = computed or {}
         self.fields: set[str] = set()
         """Names of the top-level fields that objects have had so far; new ones stay in payload."""
-        self._columns: list[tuple[Column, Getter | None]] = [
-            (c, None if c.name == "payload" else computed.get(c.name) or _getter(c.path or c.name))
+        values = {name: _computed(get) for name, get in computed.items()}
+        self._columns: list[tuple[Column, _Values | None]] = [
+            (c, None if c.name == "payload" else values.get(c.name) or _getter(c.path or c.name))
             for c in table.landed_columns
         ]
         self._key = next(get for c, get in self._columns if c.name == table.primary_key)
@@ -97,14 +107,15 @@ class RecordBuilder:
         misfits: list[Misfit] = []
         violations: list[str] = []
         if self._mode == "report" and self._key is not None:
-            bodies = [b for b in bodies if isinstance(self._key(b), str)]
-        keys = [self._key(b) for b in bodies] if self._key else []
+            keys = self._key(bodies)
+            bodies = [b for b, k in zip(bodies, keys, strict=True) if isinstance(k, str)]
+        keys = self._key(bodies) if self._key else []
         arrays = []
         for column, get in self._columns:
             if get is None:
                 arrays.append(pa.array([self._payload(b) for b in bodies], pa.string()))
                 continue
-            values = [get(b) for b in bodies]
+            values = get(bodies)
             arrays.append(self._array(column, values, keys, misfits, violations))
         return Records(
             pa.RecordBatch.from_arrays(arrays, schema=self._schema_of()), misfits, violations
@@ -119,8 +130,7 @@ class RecordBuilder:
         if not self.fields.issuperset(body):
             self.fields.update(body)
         self._remove(body)
-        cleaned = self._clean(body) if self._clean else body
-        text = orjson.dumps(cleaned, option=orjson.OPT_SORT_KEYS).decode()
+        text = self._write(body)
         # An escaped NUL is taken out of the text as it is out of the typed columns.
         return mask_emails(text.replace("\\u0000", "") if "\\u0000" in text else text)
 
@@ -221,6 +231,8 @@ def _times(
     column: Column, values: list[Any], keys: list[Any], misfits: list[Misfit], wrong: Wrong
 ) -> list[Any]:
     """Epoch seconds (Stripe) or ISO-8601 with an offset (Jira) become naive UTC."""
+    if all(v is None or (type(v) is int and 0 <= v < _FAR) for v in values):
+        return [None if v is None else v * 1_000_000 for v in values]
     for index, value in enumerate(values):
         if value is None:
             continue

@@ -11,7 +11,10 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9](?:[A-Za-z0-9\-]*\.)+[A-Za-z]{2,24}\b")
 _CARD = re.compile(r"(?<![\w.+\-])\d(?:[ \-]?\d){12,18}(?![\w\-])")
@@ -21,6 +24,10 @@ _PHONE = re.compile(
     r"|\(\d{3}\) ?\d{3}[ .\-]\d{4}|\d{3}-\d{3}-\d{4})(?![\w\-])"
 )
 _HINT = re.compile(r"@|\d{3}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+\-]\d\d:?\d\d)")
+
+# Names of projects, kinds and states come again with every object; long texts hardly ever.
+_LONGEST_REMEMBERED = 40
 
 
 def is_luhn(digits: str) -> bool:
@@ -52,7 +59,11 @@ def _mask_iban(match: re.Match[str]) -> str:
 
 def redact_text(text: str) -> str:
     """Mask e-mail addresses, card numbers, IBANs and telephone numbers in free text."""
-    if not _HINT.search(text):
+    return _masked(text) if len(text) > _LONGEST_REMEMBERED else _remembered(text)
+
+
+def _masked(text: str) -> str:
+    if not _HINT.search(text) or _TIME.fullmatch(text):
         return text
     text = _EMAIL.sub("[email]", text)
     text = _IBAN.sub(_mask_iban, text)
@@ -60,15 +71,66 @@ def redact_text(text: str) -> str:
     return _PHONE.sub("[phone]", text)
 
 
+_remembered = lru_cache(maxsize=4096)(_masked)
+
+
 def redact_strings(value: Any) -> Any:
-    """Return the JSON value with every text in it masked."""
-    if isinstance(value, str):
+    """Return the JSON value with every text in it masked; what holds none is returned itself."""
+    kind = type(value)
+    if kind is str:
         return redact_text(value)
-    if isinstance(value, list):
+    if kind is dict:
+        return {k: redact_strings(v) if type(v) in _WITH_TEXT else v for k, v in value.items()}
+    if kind is list:
         return [redact_strings(item) for item in value]
-    if isinstance(value, dict):
-        return {key: redact_strings(item) for key, item in value.items()}
     return value
+
+
+_WITH_TEXT = frozenset({str, dict, list})
+
+
+def redacted_json(value: Any) -> str:
+    """Return the JSON text (sorted keys) of `redact_strings` of a value.
+
+    Most objects hold nothing to mask, and that shows in their JSON much faster than in them.
+    """
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    if may_hold_personal_data(text):
+        text = orjson.dumps(redact_strings(value), option=orjson.OPT_SORT_KEYS)
+    return text.decode()
+
+
+def _classes() -> bytes:
+    """Digits become 0, capital letters A; bytes that may begin another script's digit become NUL.
+
+    No digit is encoded by beginning with C2 to D3 (Latin to Cyrillic) or E2 to E9 without the
+    rarer scripts of EA (punctuation, CJK).
+    """
+    table = bytearray(range(256))
+    table[ord("0") : ord("9") + 1] = b"0" * 10
+    table[ord("A") : ord("Z") + 1] = b"A" * 26
+    table[0x80:0xC0] = b"x" * 0x40
+    table[0xC0:] = bytes(0x40)
+    table[0xC2:0xD4] = b"x" * 0x12
+    table[0xE2:0xEA] = b"x" * 8
+    return bytes(table)
+
+
+_CLASSES = _classes()
+
+
+def may_hold_personal_data(json_text: bytes) -> bool:
+    """Say whether a pattern may match in a JSON text; no is certain, yes is a guess.
+
+    No character of the patterns is escaped in JSON, so a match stands there as it is.
+    """
+    if b"@" in json_text:
+        return True
+    tight = json_text.translate(_CLASSES, b" ")
+    if b"\x00" in tight or b"AA00" in tight or b"(000)000" in tight or b"000-000-0000" in tight:
+        return True
+    bare = tight.translate(None, b"-.()")
+    return b"0000000000000" in bare or b"+00000000" in bare
 
 
 def mask_emails(json_text: str) -> str:

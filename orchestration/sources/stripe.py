@@ -38,7 +38,6 @@ class StripeSource:
         *,
         requests_per_second: float,
         endpoint_requests_per_second: float | None = None,
-        connections: int = 20,
         check_version: bool = True,
         http: HttpSource | None = None,
     ) -> None:
@@ -49,7 +48,6 @@ class StripeSource:
             headers={"Authorization": f"Bearer {api_key}", "Stripe-Version": STRIPE_API_VERSION},
             governor=Governor(requests_per_second, endpoint_requests_per_second),
             endpoint_of=endpoint_of,
-            connections=connections,
         )
 
     def __enter__(self) -> Self:
@@ -62,6 +60,10 @@ class StripeSource:
         trace: TracebackType | None,
     ) -> None:
         self._http.__exit__(kind, error, trace)
+
+    def is_limited(self, path: str) -> bool:
+        """Whether requests to a list wait for our own pace, so that more would not help."""
+        return self._http.is_limited(path)
 
     def probe(self) -> int | None:
         """Use the key once; return the `created` of the newest event, None without events.

@@ -22,6 +22,13 @@ _LIST_FROM = 3
 # One batch of rows from several retrieved objects costs hardly more than from one.
 _RETRIEVED_TOGETHER = 25
 
+# A slice keeps about so many pages when it hands over the rest of it, which keeps twice as many:
+# years without an object are passed over in few steps.
+_FIRST_PAGES = 8
+
+# Shorter slices are not worth a page of their own that comes half empty.
+_SMALLEST_PAGES = 3
+
 # Epoch seconds of the first slice's lower end: before any account existed.
 BEGINNING = 1_262_304_000
 
@@ -119,8 +126,8 @@ class StripeReader:
         for objects in self._source.pages(kind.path, kind.list_params):
             self._emit(kind, objects)
 
-    def _slice(self, kind: Kind, low: int, high: int) -> None:
-        """Read `created[low, high)`, newest first; share the older half when a worker is idle."""
+    def _slice(self, kind: Kind, low: int, high: int, pages: int = _FIRST_PAGES) -> None:
+        """Read `created[low, high)`, newest first; hand over the older part to an idle worker."""
         after: str | None = None
         bottom, top = low, high
         while True:
@@ -133,9 +140,11 @@ class StripeReader:
                 # Others of the oldest second may stand on the next page.
                 after, oldest = objects[-1]["id"], int(objects[-1]["created"])
                 reached = oldest + 1
-                middle = bottom + (oldest - bottom) // 2
-                if self._crew.is_idle and bottom < middle < oldest:
-                    self._start(kind, partial(self._slice, kind, bottom, middle))
+                span = max(int(objects[0]["created"]) - oldest, 1)
+                middle = max(bottom + (oldest - bottom) // 2, oldest - pages * span)
+                is_worth_it = oldest - bottom >= _SMALLEST_PAGES * span
+                if is_worth_it and bottom < middle < oldest and self._could_use_another(kind):
+                    self._start(kind, partial(self._slice, kind, bottom, middle, 2 * pages))
                     bottom = middle
             self._emit(kind, objects)
             if reached < top:
@@ -143,6 +152,9 @@ class StripeReader:
                 top = reached
             if not has_more:
                 return
+
+    def _could_use_another(self, kind: Kind) -> bool:
+        return self._crew.is_idle and not self._source.is_limited(kind.path)
 
     def _changed(self, kind: Kind, since: int, changes: Changes) -> None:
         left = set(changes.touched.get(kind.object_type, ()))

@@ -66,7 +66,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=4_000_000, help="rows of the PostgreSQL table")
     parser.add_argument("--only", choices=list(PARTS), default=None)
     parser.add_argument("--tickets", type=int, default=100_000, help="tickets to classify")
-    parser.add_argument("--objects", type=int, default=30_000, help="of each Stripe list")
+    parser.add_argument("--objects", type=int, default=80_000, help="of each Stripe list")
     parser.add_argument("--issues", type=int, default=100_000, help="Jira issues")
     parser.add_argument("--out", type=Path, default=Path(".paygo/bench.json"))
     parser.add_argument(

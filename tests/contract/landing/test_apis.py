@@ -183,7 +183,7 @@ def test_an_unexpected_zero_fails(
 ) -> None:
     extract("jira")
     before = everything(warehouse)
-    monkeypatch.setattr("orchestration.sources.jira.JiraSource.ids", lambda _: [])
+    monkeypatch.setattr("orchestration.sources.jira_plan.JiraReader.ids", lambda *_: [])
     outcome = extract("jira", as_of=BASE + timedelta(hours=1))["jira.issues"]
     assert "zero issues" in str(outcome.error)
     assert everything(warehouse) == before

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,6 +17,7 @@ from orchestration.clock import iso
 from orchestration.simulation.platform import SimulatedPlatform
 from orchestration.simulation.postgres_load import DATABASES
 from orchestration.sources.contract import table
+from orchestration.sources.jira import JiraSource
 from orchestration.warehouse import Warehouse
 from tests.contract.landing.conftest import Extract
 from tests.contract.simulation.handmade import BASE, issue
@@ -238,19 +239,30 @@ def test_09_an_index_that_lags_hides_nothing_for_good(
     platform.load_issues([before, issue(2)])
 
 
+@pytest.mark.parametrize("rule", ["move_row", "remove_row"])
 def test_10_rows_that_move_while_they_are_paged_are_found(
-    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse,
+    rule: Literal["move_row", "remove_row"],
+    extract: Extract,
+    platform: SimulatedPlatform,
+    warehouse: Warehouse,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr("orchestration.sources.jira._ISSUES_A_PAGE", 2)
     everyone = [issue(n) for n in range(1, 8)]
     platform.load_issues(everyone)
     platform.switch(jira_pages_by_offset=True)
-    platform.fault("move_row", "jira", path="/rest/api/3/search", count=3)
-    outcome = extract("jira", streams={ISSUES})[ISSUES]
+    platform.fault(rule, "jira", path="/rest/api/3/search", count=2)
+    outcome = extract("jira", streams={ISSUES}, jira_connections=1)[ISSUES]
     assert outcome.status == "ok"
-    assert {str(10000 + n) for n in range(1, 8)} <= live(warehouse, ISSUES)
+    # A deletion lets the pages behind it begin one issue later than they should.
+    ends = platform.endpoints
+    with JiraSource(ends.jira_base_url, ends.jira_email, ends.jira_api_token, "BILL") as source:
+        index = {i["id"] for page, _ in source.pages(("id",)) for i in page}
+    assert index <= live(warehouse, ISSUES)
     assert count(warehouse, ISSUES) == len(live(warehouse, ISSUES))
+    assert len(live(warehouse, ISSUES) - index) == (2 if rule == "remove_row" else 0)
+    extract("jira", streams={ISSUES}, as_of=BASE + HOUR)
+    assert live(warehouse, ISSUES) == index
     platform.load_issues(everyone)
 
 

@@ -154,7 +154,7 @@ class Schedule(RuleBasedStateMachine):
         self._pass()
         # The last issue stays: an empty project is a failure, and has a test of its own.
         if len(self.world.jira.issues) > 1:
-            self.world.jira._remove(str(10000 + number))
+            self.world.jira.remove(str(10000 + number))
 
     @of_jira
     @rule(minutes=st.sampled_from([0, 3, 9]))

@@ -105,6 +105,28 @@ def test_the_limit_of_the_server_is_found_and_kept(limit: int) -> None:
     assert len(later) <= 0.05 * let_through
 
 
+@pytest.mark.parametrize(("let_through", "kept"), [(24, 0.97), (10, 0.9)])
+def test_a_refusal_costs_as_much_as_the_pace_was_off(let_through: int, kept: float) -> None:
+    time = Time()
+    governor = Governor(25, monotonic=time.monotonic, sleep=time.sleep)
+    before = governor.rate()
+    for _ in range(let_through):
+        governor.answered()
+    governor.refused()
+    assert kept <= governor.rate() / before if kept > 0.9 else governor.rate() <= kept * before
+
+
+def test_who_waits_for_the_pace_is_seen() -> None:
+    time = Time()
+    governor = Governor(1e6, 10, monotonic=time.monotonic, sleep=lambda _: None)
+    governor.take("invoices")
+    assert not governor.is_binding("invoices")
+    governor.take("invoices")
+    assert governor.is_binding("invoices")
+    time.now += 1
+    assert not governor.is_binding("invoices")
+
+
 def test_a_slow_endpoint_does_not_slow_the_others() -> None:
     time = Time()
     governor = Governor(100, 25, monotonic=time.monotonic, sleep=time.sleep)
@@ -217,12 +239,12 @@ def jira_source(*bodies: dict[str, Any]) -> JiraSource:
 
 def test_a_jira_page_must_say_that_it_is_the_last() -> None:
     with pytest.raises(TransientFailure, match="without nextPageToken and isLast"):
-        jira_source({"issues": [{"id": "1"}]}).ids()
+        list(jira_source({"issues": [{"id": "1"}]}).pages(("id",)))
     with pytest.raises(TransientFailure, match="without issues"):
-        jira_source({"isLast": True}).ids()
+        list(jira_source({"isLast": True}).pages(("id",)))
 
 
 def test_a_repeated_jira_token_is_an_error() -> None:
     page = {"issues": [{"id": "1"}], "nextPageToken": "t", "isLast": False}
     with pytest.raises(TransientFailure, match="repeats its page token"):
-        jira_source(page, page).ids()
+        list(jira_source(page, page).pages(("id",)))
