@@ -4,13 +4,14 @@ Belongs here: turning stream outcomes into materialisations and failures. Does n
 reading or landing anything.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
 from orchestration.clock import iso
+from orchestration.defs.reconciliation import evaluations, reconciliation_specs, stream_key
 from orchestration.defs.runtime import RUNTIME, Attempt, Runtime
 from orchestration.extraction.lanes import extract_side_by_side
 from orchestration.sources.contract import CONTRACT, RawTable, tables
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 
     from orchestration.extraction import StreamOutcome
 
+_Event = dg.MaterializeResult[None] | dg.AssetCheckResult
+
 
 def raw_key(table: RawTable) -> dg.AssetKey:
     """Return the asset key of a contract table."""
-    return dg.AssetKey(["raw", table.source, table.name])
+    return stream_key(table.stream)
 
 
 def raw_spec(table: RawTable, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetSpec:
@@ -48,10 +51,11 @@ def source_assets(source: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetsDef
     @dg.multi_asset(
         name=f"extract_{source}",
         specs=specs,
+        check_specs=reconciliation_specs(tables(source)),
         can_subset=True,
         required_resource_keys={RUNTIME},
     )
-    def extract(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def extract(context: dg.AssetExecutionContext) -> Iterator[_Event]:
         runtime = _runtime(context)
         selected = context.selected_asset_keys
         streams = [t.stream for t in tables(source) if raw_key(t) in selected]
@@ -60,6 +64,7 @@ def source_assets(source: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetsDef
             for as_of in runtime.as_ofs:
                 outcomes = runtime.extract(as_of, source, streams, warehouse)
                 yield from _materialisations(as_of, outcomes)
+            yield from _selected(context, evaluations(warehouse, runtime.as_ofs[-1], outcomes))
         raise_failures(outcomes)
 
     return extract
@@ -75,10 +80,11 @@ def replay_assets() -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="replay_all_sources",
         specs=[raw_spec(table) for table in CONTRACT],
+        check_specs=reconciliation_specs(),
         can_subset=True,
         required_resource_keys={RUNTIME},
     )
-    def replay(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def replay(context: dg.AssetExecutionContext) -> Iterator[_Event]:
         runtime = _runtime(context)
         with runtime.warehouse() as warehouse:
             for as_of in runtime.as_ofs:
@@ -89,9 +95,19 @@ def replay_assets() -> dg.AssetsDefinition:
                 )
                 if runtime.on_day is not None:
                     runtime.on_day(as_of)
-        yield from _summaries(runtime.attempts)
+            yield from _summaries(runtime.attempts)
+            last = {a.outcome.stream: a.outcome for a in runtime.attempts}
+            found = evaluations(warehouse, runtime.as_ofs[-1], list(last.values()))
+            yield from _selected(context, found)
 
     return replay
+
+
+def _selected(
+    context: dg.AssetExecutionContext, results: Iterable[dg.AssetCheckResult]
+) -> Iterator[dg.AssetCheckResult]:
+    wanted = {key.asset_key for key in context.selected_asset_check_keys}
+    yield from (result for result in results if result.asset_key in wanted)
 
 
 def _wanted(runtime: Runtime, as_of: "datetime") -> dict[str, list[str]]:
@@ -120,7 +136,7 @@ def _materialisations(
     for outcome in outcomes:
         if outcome.status == "ok":
             yield dg.MaterializeResult(
-                asset_key=_key_of(outcome.stream),
+                asset_key=stream_key(outcome.stream),
                 metadata={
                     "rows": outcome.rows_appended,
                     "rows_deleted": outcome.rows_deleted,
@@ -139,14 +155,10 @@ def _summaries(attempts: Sequence[Attempt]) -> Iterator[dg.MaterializeResult[Non
         good = [a for a in mine if a.outcome.status == "ok"]
         if good and mine[-1].outcome.status == "ok":
             yield dg.MaterializeResult(
-                asset_key=_key_of(stream),
+                asset_key=stream_key(stream),
                 metadata={
                     "rows": sum(a.outcome.rows_appended for a in good),
                     "loads": len(good),
                     "as_of": iso(good[-1].as_of),
                 },
             )
-
-
-def _key_of(stream: str) -> dg.AssetKey:
-    return dg.AssetKey(["raw", *stream.split(".", 1)])

@@ -17,6 +17,7 @@ from orchestration.defs.dbt import (
 )
 from orchestration.defs.digest import digest_job
 from orchestration.defs.quality import DATA_DOCS_KEY, data_docs, expectation_checks
+from orchestration.defs.reconciliation import reconciliation_specs
 from orchestration.defs.runtime import RUNTIME, environment_runtime
 from orchestration.defs.schedules import SCHEDULES, pipeline_job
 from orchestration.settings import Settings
@@ -42,7 +43,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     manifest = prepare_manifest(settings)
     models = warehouse_models(manifest)
     checks = expectation_checks(manifest)
-    raw = dg.AssetSelection.assets(*RAW_ASSETS)
+    raw = dg.AssetSelection.assets(*RAW_ASSETS).without_checks()
+    # The other checks of raw assets look at the finished models; this one looks at a load.
+    reconciled = dg.AssetSelection.checks(*(spec.key for spec in reconciliation_specs()))
     return dg.Definitions(
         assets=[
             *RAW_ASSETS,
@@ -56,7 +59,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             pipeline_job,
             digest_job,
             alerts.evaluate_alerts_job,
-            dg.define_asset_job(EXTRACT, selection=raw.without_checks()),
+            dg.define_asset_job(EXTRACT, selection=raw | reconciled),
             # dbt's own tests run with the models; the expectations are a stage of their own.
             dg.define_asset_job(
                 TRANSFORM,

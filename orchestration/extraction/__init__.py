@@ -25,7 +25,7 @@ from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT, tables
 from orchestration.warehouse.base import Warehouse
 
-__all__ = ["SOURCES", "Progress", "StreamOutcome", "extract_source"]
+__all__ = ["SOURCES", "Progress", "ReconciliationFailure", "StreamOutcome", "extract_source"]
 
 SOURCES: dict[str, Callable[[Extraction], list[StreamOutcome]]] = {
     "engine": postgres.extract,

@@ -11,7 +11,7 @@ import pytest
 from expectations.checks import all_checks
 from orchestration.defs.dashboard import PAGE_KEY
 from orchestration.defs.raw import raw_key
-from orchestration.defs.stages import build_definitions
+from orchestration.defs.stages import EXTRACT, build_definitions
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
 from tests.conftest import DemoHome
@@ -73,6 +73,17 @@ def test_every_expectation_is_a_check_of_an_asset_that_exists(graph: dg.AssetGra
     for check in all_checks():
         assert check.check_id.replace(".", "__") in names
     assert {key.asset_key for key in graph.asset_check_keys} <= set(graph.get_all_asset_keys())
+
+
+def test_every_stream_of_a_system_is_reconciled_by_a_blocking_check(
+    definitions: dg.Definitions, graph: dg.AssetGraph
+) -> None:
+    checks = {key.asset_key for key in graph.asset_check_keys if key.name == "reconciliation"}
+    systems = {raw_key(t) for t in CONTRACT if t.source not in ("knowledge", "tickets")}
+    assert checks == systems
+    selected = definitions.resolve_job_def(EXTRACT).asset_layer.asset_graph.asset_check_keys
+    extracted = {k for k in selected if k.name == "reconciliation"}
+    assert {k.asset_key for k in extracted} == systems
 
 
 def test_dbt_tests_are_asset_checks_too(graph: dg.AssetGraph) -> None:
