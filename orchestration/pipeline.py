@@ -274,17 +274,17 @@ class Stages:
         self, job: str, runtime: Runtime, keys: Sequence[dg.AssetKey] | None = None
     ) -> dg.ExecuteInProcessResult:
         from orchestration.defs.runtime import RUNTIME
-        from orchestration.defs.stages import build_definitions
+        from orchestration.defs.stages import build_definitions, stage_job
 
         if self._definitions is None:
             self._definitions = build_definitions(self.settings)
         resources: Mapping[str, Any] = {**(self._definitions.resources or {}), RUNTIME: runtime}
+        definition = stage_job(self._definitions, job, keys)
         with self._quiet():
-            return self._definitions.resolve_job_def(job).execute_in_process(
+            return definition.execute_in_process(
                 instance=self._dagster(),
                 raise_on_error=False,
                 run_config=QUIET_LOGGER,
-                asset_selection=list(keys) if keys is not None else None,
                 resources=resources,
             )
 

@@ -6,6 +6,8 @@ Belongs here: which assets a stage covers. Does not: the order of the stages
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from orchestration.defs import alerts, dashboard, jira, knowledge, postgres, stripe, tickets
@@ -76,3 +78,15 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         sensors=alerts.SENSORS,
         resources={RUNTIME: environment_runtime, "dbt": dbt_resource(settings)},
     )
+
+
+def stage_job(
+    definitions: dg.Definitions, job: str, keys: Sequence[dg.AssetKey] | None = None
+) -> dg.JobDefinition:
+    """Return a stage's job, or the part of it that makes these assets."""
+    definition = definitions.resolve_job_def(job)
+    if keys is None:
+        return definition
+    # Asked for assets alone, Dagster would add the checks of later stages to them.
+    own = {spec.key for spec in reconciliation_specs() if spec.asset_key in keys}
+    return definition.get_subset(asset_selection=set(keys), asset_check_selection=own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
@@ -172,9 +173,8 @@ def test_a_changed_past_value_survives_a_full_refresh_as_a_restatement(grown: Db
 
 @pytest.mark.full  # parses the whole project again
 def test_a_build_without_the_names_of_the_metrics_stops(built: Dbt) -> None:
-    done = built.run(
-        "compile", "--select", "int_metrics__observed", "--vars", f"{{as_of: {AS_OF}}}"
-    )
+    moment = json.dumps({"as_of": AS_OF})
+    done = built.run("compile", "--select", "int_metrics__observed", "--vars", moment)
     assert done.returncode != 0
     assert "is not in var `metric_ids`" in done.stdout
 

@@ -11,7 +11,7 @@ import pytest
 from expectations.checks import all_checks
 from orchestration.defs.dashboard import PAGE_KEY
 from orchestration.defs.raw import raw_key
-from orchestration.defs.stages import EXTRACT, build_definitions
+from orchestration.defs.stages import EXTRACT, build_definitions, stage_job
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
 from tests.conftest import DemoHome
@@ -126,3 +126,13 @@ def test_every_stage_is_a_job_that_resolves(definitions: dg.Definitions) -> None
 def test_the_build_runs_all_of_dbt_and_nothing_else(definitions: dg.Definitions) -> None:
     nodes = definitions.resolve_job_def("transform").graph.node_defs
     assert [node.name for node in nodes] == ["models"]
+
+
+@pytest.mark.parametrize("stream", [None, "engine.subs_account", "tickets.patterns"])
+def test_a_run_of_some_streams_makes_those_and_judges_nothing_else(
+    definitions: dg.Definitions, stream: str | None
+) -> None:
+    keys = [raw_key(t) for t in CONTRACT if stream in (None, t.stream)]
+    job = stage_job(definitions, EXTRACT, keys)
+    assert job.asset_layer.selected_asset_keys == set(keys)
+    assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} <= {"reconciliation"}
