@@ -16,6 +16,7 @@ from typing import Any
 
 from dashboards import edition_pages, sections, state
 from dashboards.claim import Dimensions
+from dashboards.claim_digest import WINDOW_COLUMNS
 from dashboards.claims import declare
 from dashboards.editions import Edition, Result, execute, make_edition, store_edition
 from dashboards.evidence import EvidenceBook, read_evidence
@@ -120,20 +121,15 @@ def _book(
         ],
         pattern_weeks=snapshot.table("rpt_pattern_weeks", "iso_week, pattern_id"),
         debts=snapshot.table("rpt_graph_debt", "debt_rank, node_id"),
+        blasts=[
+            row
+            for row in snapshot.table("rpt_graph_blast_radius", "node_id")
+            if row["kind"] == "datasource" and not row["is_simulated"]
+        ],
         contradictions=snapshot.table("rpt_graph_contradictions", "node_id, opposing_node_id"),
         combinations=snapshot.table("rpt_triple_store", "combination"),
-        moment=_moment(evidence),
+        moment=evidence.moment,
     )
-
-
-def _moment(evidence: EvidenceBook) -> datetime | None:
-    """The models' own "now": what their ages count from."""
-    moments = [
-        row["as_of"] + timedelta(hours=float(row["age_hours"]))
-        for row in evidence.metrics.values()
-        if row["as_of"] is not None and row["age_hours"] is not None
-    ]
-    return max(moments, default=None)
 
 
 def _render(
@@ -147,6 +143,7 @@ def _render(
         "script": inline("templates/page.js"),
         "edition_id": edition.edition_id,
         "stale": bool(book.number("freshness.stale")),
+        "alarmed": any(book.evidence.alarm(m) for m in book.evidence.metrics),
         "workstream_pages": _workstream_links(book),
     }
     first = Page("index.html", "index.html.j2", "State of the Union", _context(book, changes, now))
@@ -173,6 +170,7 @@ def _context(book: sections.Book, changes: edition_pages.Changes, now: datetime)
             if fact in book.names.facts
         ],
         "tickets": sections.tickets(book),
+        "window": {column: i for i, column in enumerate(WINDOW_COLUMNS)},
         "drift": sections.drift(book),
         "bad_debt": sections.bad_debt(book),
         "combinations": sections.combinations(book),

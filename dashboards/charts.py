@@ -21,6 +21,7 @@ from altair.utils import schemapi
 from dashboards.format import readable
 
 Points = Sequence[tuple[str, tuple[Decimal, ...]]]
+Table = Sequence[tuple[str, tuple[Decimal | None, ...]]]
 
 # Stand-ins that Altair accepts as colours; the drawing names the variable instead.
 _PALETTE = {
@@ -35,8 +36,10 @@ _PALETTE = {
     "#090909": "var(--critical)",
     "#0a0a0a": "var(--warning)",
     "#0b0b0b": "var(--ok)",
+    "#0c0c0c": "var(--paper)",
 }
-_INK, _MUTED, _RULE, _SERIES, _SOFT, _ACCENT, _SECOND, _STALE, _CRITICAL, _WARNING, _OK = _PALETTE
+_INK, _MUTED, _RULE, _SERIES, _SOFT, _ACCENT, *_OTHERS = _PALETTE
+_SECOND, _STALE, _CRITICAL, _WARNING, _OK, _PAPER = _OTHERS
 _LEVELS = {"critical": _CRITICAL, "warning": _WARNING, "target": _OK}
 _DAY_LABELS = 6
 
@@ -78,15 +81,20 @@ def sparkline(points: Points, missing: int = 0, *, width: int = 260, height: int
 
 @_drawn_once
 def metric_line(
-    points: Points, levels: Sequence[tuple[str, Decimal]], missing: Sequence[str] = ()
+    points: Points,
+    levels: Sequence[tuple[str, Decimal]],
+    missing: Sequence[str] = (),
+    restated: Sequence[tuple[str, Decimal]] = (),
 ) -> str:
     """A metric by day with its levels as labelled lines; days without evidence are shaded.
 
     `levels` are (name, value) and should lie near the values: the scale holds them all.
+    `restated` are (day, value said before): a ring there, with a line to the value said now.
     """
     if len(points) < 2:
         return ""
     values = [float(v[0]) for _, v in points] + [float(value) for _, value in levels]
+    values += [float(value) for _, value in restated]
     low, high = min(0.0, *values), max(values)
     low = low if low < 0 or min(values) < (high - low) * 0.6 else min(values) * 0.94
     scale = alt.Scale(domain=[low, high * 1.06 or 1], nice=False, zero=False)
@@ -127,11 +135,31 @@ def metric_line(
             )
         )
     layers.append(base.mark_line(color=_SERIES, strokeWidth=2))
+    if restated:
+        layers += _restated(points, restated, x, scale)
     ends = base.transform_filter((alt.datum.i == 0) | (alt.datum.i == len(points) - 1))
     last = base.transform_filter(alt.datum.i == len(points) - 1)
     layers.append(last.mark_circle(color=_STALE if missing else _ACCENT, size=54, opacity=1))
     layers.append(ends.mark_text(dy=-13, color=_INK, fontSize=13).encode(text="t0:N"))
     return _svg(alt.layer(*layers), _rows(points), 1000, 260, side=8)
+
+
+def _restated(
+    points: Points, restated: Sequence[tuple[str, Decimal]], x: alt.X, scale: alt.Scale
+) -> list[alt.Chart]:
+    """Rings at what was said before, each with a thin line to what is said now."""
+    now = {key: float(values[0]) for key, values in points}
+    rows = [
+        {"key": _short(day), "old": float(value), "now": now[day]}
+        for day, value in restated
+        if day in now
+    ]
+    y = alt.Y("old:Q", scale=scale)
+    marks = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
+    return [
+        marks.mark_rule(color=_ACCENT, strokeWidth=1).encode(y2="now:Q"),
+        marks.mark_point(color=_ACCENT, size=44, strokeWidth=1.5, fill=_PAPER, opacity=1),
+    ]
 
 
 @_drawn_once
@@ -165,7 +193,63 @@ def daily_line(points: Points) -> str:
     line = base.mark_line(color=_SERIES, strokeWidth=2)
     ends = base.transform_filter((alt.datum.i == 0) | (alt.datum.i == len(points) - 1))
     dots = ends.mark_circle(color=_ACCENT, size=54, opacity=1)
-    return _svg(line + dots + _ends(base, points), _rows(points), 470, 190, side=30)
+    return _svg(alt.layer(line, dots, *_ends(base, points)), _rows(points), 470, 190, side=30)
+
+
+@_drawn_once
+def before_after(points: Table, expected: Decimal | None) -> str:
+    """A metric before and after a delivery, with what it would have been without it.
+
+    `points` are (day, (value, value without the delivery or None before it)). The first day
+    with both carries the marker; `expected`, what was predicted, is a level of its own.
+    """
+    after = [i for i, (_, v) in enumerate(points) if v[1] is not None]
+    if len(points) < 2 or not after:
+        return ""
+    rows = [
+        {
+            "i": i,
+            "key": _short(key),
+            "v": float(value or 0),
+            "c": None if without is None else float(without),
+            "t": readable(value, "number"),
+        }
+        for i, (key, (value, without)) in enumerate(points)
+    ]
+    said = [float(cell) for _, cells in points for cell in cells if cell is not None]
+    level = [] if expected is None else [float(expected)]
+    low, high = min(0.0, *said, *level), max(*said, *level) or 1.0
+    scale = alt.Scale(domain=[low, low + (high - low) * 1.25])
+    days = alt.Scale(domain=[row["key"] for row in rows])
+    x = alt.X("key:O", sort=None, scale=days, axis=_key_axis(_some(points)))
+
+    def at(column: str) -> alt.Chart:
+        return alt.Chart().encode(x=x, y=alt.Y(f"{column}:Q", axis=None, scale=scale))
+
+    line, without = at("v"), at("c").transform_filter("datum.c !== null")
+    marker = alt.Chart(alt.InlineData(values=[{"key": rows[after[0]]["key"], "said": "delivered"}]))
+    marker = marker.encode(x=x)
+    dashed = without.mark_line(color=_STALE, strokeWidth=1.5, strokeDash=[5, 4])
+    named = without.transform_filter(alt.datum.i == after[-1])
+    layers = [
+        marker.mark_rule(color=_MUTED, strokeWidth=1),
+        marker.mark_text(color=_MUTED, align="left", dx=5, fontSize=12).encode(
+            text="said:N", y=alt.value(8)
+        ),
+        dashed,
+        named.mark_text(color=_STALE, align="right", dy=-9, fontSize=12, text="without it"),
+        line.mark_line(color=_SERIES, strokeWidth=2),
+    ]
+    if expected is not None:
+        place = {"key": rows[0]["key"], "e": float(expected)}
+        rule = alt.Chart(alt.InlineData(values=[place]))
+        rule = rule.encode(y=alt.Y("e:Q", axis=None, scale=scale))
+        layers.append(rule.mark_rule(color=_OK, strokeWidth=1.25, strokeDash=[1, 4]))
+        predicted = rule.encode(x=x)
+        layers.append(
+            predicted.mark_text(color=_OK, align="left", dy=-8, fontSize=12, text="predicted")
+        )
+    return _svg(alt.layer(*layers, *_ends(line, points, "t:N")), rows, 470, 190, side=34)
 
 
 @_drawn_once
@@ -203,15 +287,15 @@ def open_and_new(points: Points) -> str:
     line = base.mark_line(color=_SERIES, strokeWidth=2).encode(y=alt.Y("v0:Q", axis=None, scale=y))
     bars = base.mark_bar(color=_ACCENT).encode(y=alt.Y("v1:Q", axis=None, scale=y))
     ends = _ends(base.encode(y=alt.Y("v0:Q", axis=None, scale=y)), points)
-    return _svg(bars + line + ends, rows, 470, 170, side=30)
+    return _svg(alt.layer(bars, line, *ends), rows, 470, 170, side=30)
 
 
-def _ends(base: alt.Chart, points: Points) -> alt.LayerChart | alt.FacetChart:
+def _ends(base: alt.Chart, points: Points | Table, text: str = "t0:N") -> list[alt.Chart]:
     """Write the first value above the line and the last one beside it."""
     first = base.transform_filter(alt.datum.i == 0).mark_text(dy=-12, color=_INK, fontSize=13)
     last = base.transform_filter(alt.datum.i == len(points) - 1)
     beside = last.mark_text(dx=8, align="left", color=_INK, fontSize=13)
-    return alt.layer(first.encode(text="t0:N"), beside.encode(text="t0:N"))
+    return [first.encode(text=text), beside.encode(text=text)]
 
 
 def _rows(points: Points) -> list[dict[str, Any]]:
@@ -234,7 +318,7 @@ def _short(key: str) -> str:
     return key[5:] if re.match(r"^\d{4}-", key) else key
 
 
-def _some(points: Points) -> list[str]:
+def _some(points: Points | Table) -> list[str]:
     step = max(1, -(-len(points) // _DAY_LABELS))
     return [points[i][0] for i in range(len(points) - 1, -1, -step)][::-1]
 

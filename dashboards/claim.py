@@ -57,7 +57,7 @@ class Dimensions:
 
     `metrics`: id → (owner, unit); `facts` and `glossary`: id → (unit, streams); `sources`:
     those that failed or are old; `checks`: (check id, metric id); `stakes`: (detector,
-    currency); `debts` and `judged`: node ids; `wordings`: claim id → text that holds a digit;
+    currency); `debts`, `judged` and `shipped`: node ids; `wordings`: claim id → text with a digit;
     `authored`: claims of the graph as (node id, statement, query, unit, metric it rests on).
     """
 
@@ -76,10 +76,12 @@ class Dimensions:
     incidents: tuple[str, ...] = ()
     debts: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
+    shipped: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     restated: tuple[str, ...] = ()
     wordings: dict[str, Wording] = field(default_factory=dict)
     has_bad_debt: bool = False
+    has_blast_radius: bool = False
     authored: tuple[tuple[str, str, str, str, str], ...] = ()
 
 

@@ -220,6 +220,25 @@ def graph_claims(cells: Iterable[tuple[str, str]]) -> Iterator[Claim]:
         yield claim(f"graph.{kind}.{status}", f"Nodes of kind {kind} that are {status}", condition)
 
 
+def blast_claim() -> Claim:
+    """What rests on each source of the graph, and what would fall with it; a row a source."""
+    return Claim(
+        claim_id="graph.blast",
+        sentence="Nodes that rest on each source, and claims that would lose every proof with it",
+        sql=(
+            "select string_agg(node_id || '=' || cast(nodes as string) || '/'\n"
+            "  || cast(metrics as string) || '/' || cast(claims as string) || '/'\n"
+            "  || cast(hypotheses as string) || '/' || cast(claims_that_fall as string),\n"
+            "  ',' order by node_id)\nfrom reporting.rpt_graph_blast_radius\n"
+            "where kind = 'datasource' and not is_simulated"
+        ),
+        unit="nodes/metrics/claims/hypotheses/claims that fall, by source",
+        format="series",
+        owner=PLATFORM_OWNER,
+        streams=GRAPH_STREAMS,
+    )
+
+
 def authored_claims(authored: Iterable[tuple[str, str, str, str, str]]) -> Iterator[Claim]:
     """Claims that authors wrote into the graph with a query of their own."""
     for node_id, statement, query, unit, metric_id in authored:

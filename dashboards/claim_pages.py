@@ -149,18 +149,45 @@ def judged_claims(nodes: Iterable[str]) -> Iterator[Claim]:
             ("mean_after", "Mean after delivery"),
             ("expected_value", "What was predicted"),
         ):
-            yield Claim(
-                claim_id=f"{node}.{column}",
-                sentence=f"{sentence}, {node}",
-                sql=(
-                    f"select {column}\nfrom reporting.rpt_hypotheses\n"
-                    f"where node_id = {quoted(node)}"
-                ),
-                unit="as the metric's",
-                format="number",
-                owner=PLATFORM_OWNER,
-                streams=GRAPH_STREAMS,
-            )
+            yield _of_hypothesis(node, column, sentence, "as the metric's", "number")
+
+
+def _of_hypothesis(node: str, column: str, sentence: str, unit: str, kind: Format) -> Claim:
+    return Claim(
+        claim_id=f"{node}.{column}",
+        sentence=f"{sentence}, {node}",
+        sql=f"select {column}\nfrom reporting.rpt_hypotheses\nwhere node_id = {quoted(node)}",
+        unit=unit,
+        format=kind,
+        owner=PLATFORM_OWNER,
+        streams=GRAPH_STREAMS,
+    )
+
+
+def delivery_claims(nodes: Iterable[str], judged: frozenset[str]) -> Iterator[Claim]:
+    """The days before and after the workstream of a hypothesis was delivered."""
+    for node in nodes:
+        if node not in judged:
+            yield from judged_claims([node])
+        shipped = "Day on which its workstream was delivered"
+        yield _of_hypothesis(node, "shipped_on", shipped, "UTC day", "date")
+        window = "Days before and after that are compared"
+        yield _of_hypothesis(node, "window_days", window, "days", "integer")
+        yield Claim(
+            claim_id=f"{node}.series",
+            sentence=f"Before and after delivery, {node}",
+            sql=(
+                "select string_agg(cast(observation_date as string) || '='\n"
+                "  || cast(value as string) || '/' || case when is_after\n"
+                "    then coalesce(cast(counterfactual_value as string), '') else '' end,\n"
+                "  ',' order by observation_date)\n"
+                f"from reporting.rpt_hypothesis_series\nwhere node_id = {quoted(node)}"
+            ),
+            unit="value/mean before, carried on, by UTC day",
+            format="series",
+            owner=PLATFORM_OWNER,
+            streams=GRAPH_STREAMS,
+        )
 
 
 def pattern_claims(patterns: Iterable[str]) -> Iterator[Claim]:

@@ -15,6 +15,7 @@ from dashboards.claim_families import (
     PLATFORM_OWNER,
     authored_claims,
     bad_debt_claims,
+    blast_claim,
     combination_claim,
     drift_claims,
     graph_claims,
@@ -23,6 +24,7 @@ from dashboards.claim_families import (
 from dashboards.claim_pages import (
     check_claims,
     debt_claims,
+    delivery_claims,
     figure_of_a_name,
     incident_claims,
     judged_claims,
@@ -71,6 +73,7 @@ def declare(names: Dimensions) -> list[Claim]:
     claims += incident_claims(names.incidents)
     claims += debt_claims(names.debts)
     claims += judged_claims(names.judged)
+    claims += delivery_claims(names.shipped, frozenset(names.judged))
     claims += pattern_claims(names.patterns)
     claims += [
         restatement_claim(m, names.metrics[m][0]) for m in names.restated if m in names.metrics
@@ -81,6 +84,8 @@ def declare(names: Dimensions) -> list[Claim]:
     claims += [combination_claim(combination) for combination in names.combinations]
     if names.graph_cells:
         claims += graph_claims(names.graph_cells)
+    if names.has_blast_radius:
+        claims.append(blast_claim())
     claims += authored_claims(names.authored)
     _refuse_duplicates(claims)
     return claims

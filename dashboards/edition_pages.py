@@ -17,6 +17,7 @@ from dashboards.evidence import Evidence
 from dashboards.format import readable
 from dashboards.history import Kept, changed, earlier_result, turned, value_of
 from dashboards.pages import Page
+from dashboards.render import plain_text
 from dashboards.sections import Book
 
 GROUPS = {
@@ -163,7 +164,7 @@ def _shown(book: Book, claim_id: str, edition: Kept) -> str:
     row = edition.claims[claim_id]
     result = book.results.get(claim_id)
     value = value_of(row, result.claim if result else None)
-    return readable(value, result.claim.format if result else "number")
+    return plain_text(readable(value, result.claim.format if result else "number"))
 
 
 def _data(book: Book, kept: Sequence[Kept]) -> dict[str, Any]:

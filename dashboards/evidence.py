@@ -6,10 +6,11 @@ every claim. No figure of the page is computed here.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from dashboards.claim import Claim
@@ -20,10 +21,12 @@ ClaimStatus = Literal[
     "measured", "stale", "agreed", "asserted", "never_measured", "unknown", "broken", "kept"
 ]
 
-FRESHNESS_WINDOW_HOURS = 26
-"""A daily source and two hours of grace; the catalogue gives every metric the same window."""
+Alarm = Literal["", "failed", "broken"]
+"""What the last checks of a figure's metric say beside its age, which its status tells."""
 
 LEDGER = "ops.load_ledger"
+_WINDOW_HOURS = 26
+"""Where no metric says its window: a daily source and two hours of grace."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Evidence:
     stale_by_hours: float
     sources: tuple[SourceState, ...]
     check: str
+    alarm: Alarm = ""
 
     @property
     def sources_text(self) -> str:
@@ -57,10 +61,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class EvidenceBook:
-    """Rows of the status models by metric and by stream."""
+    """Rows of the status models by metric and by stream; verdicts of checks by metric and rule."""
 
     metrics: Mapping[str, Mapping[str, Any]]
     streams: Mapping[str, Mapping[str, Any]]
+    checks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def of(self, claim: Claim) -> Evidence:
         """Return the evidence of a claim; a metric or stream nobody knows is `unknown`."""
@@ -86,8 +91,24 @@ class EvidenceBook:
             status = "stale"
         elif row["freshness"] != "fresh":
             status = "unknown"
+        stale_by = float(row["stale_by_hours"] or 0)
         check = row["check_verdict"] or "no check has run"
-        return Evidence(status, row["as_of"], float(row["stale_by_hours"] or 0), sources, check)
+        if wrong := sorted(
+            r for r, said in self.checks.get(metric_id, {}).items() if said == check
+        ):
+            check += f" ({', '.join(wrong)})"
+        alarm = self.alarm(metric_id)
+        return Evidence(status, row["as_of"], stale_by, sources, check, alarm)
+
+    def alarm(self, metric_id: str) -> Alarm:
+        """Say whether checks of a metric failed or broke; a late source alone is no alarm here."""
+        row = self.metrics[metric_id]
+        rules = self.checks.get(metric_id, {})
+        if row["check_verdict"] == "broken" or "broken" in rules.values():
+            return "broken"
+        failed = {rule for rule, said in rules.items() if said == "failed"}
+        unnamed = row["check_verdict"] == "failed" and not failed and row["freshness"] != "stale"
+        return "failed" if failed - {"freshness"} or unnamed else ""
 
     def _of_streams(self, streams: tuple[str, ...]) -> Evidence:
         sources = tuple(self.source(stream) for stream in streams)
@@ -118,14 +139,41 @@ class EvidenceBook:
         if row is None or row["as_of"] is None:
             return SourceState(stream, None, None, True)
         age = float(row["age_hours"])
-        return SourceState(stream, row["as_of"], age, age > FRESHNESS_WINDOW_HOURS)
+        # The deadline knows the calendars of the metrics that read the stream. One that no
+        # metric reads has none: it is held to the shortest window of the catalogue.
+        until = row.get("fresh_until") or row["as_of"] + timedelta(hours=self._window)
+        is_stale = self.moment is not None and self.moment > until
+        return SourceState(stream, row["as_of"], age, is_stale)
+
+    @functools.cached_property
+    def moment(self) -> datetime | None:
+        """The models' own "now", UTC: what their ages count from."""
+        rows = (*self.metrics.values(), *self.streams.values())
+        moments = [
+            row["as_of"] + timedelta(hours=float(row["age_hours"]))
+            for row in rows
+            if row["as_of"] is not None and row.get("age_hours") is not None
+        ]
+        return max(moments, default=None)
+
+    @functools.cached_property
+    def _window(self) -> int:
+        windows = (row.get("freshness_window_hours") for row in self.metrics.values())
+        return min((int(hours) for hours in windows if hours), default=_WINDOW_HOURS)
 
 
 def read_evidence(warehouse: Warehouse) -> EvidenceBook:
-    """Read both status models; PermanentFailure when they are missing or empty."""
+    """Read the status models and verdicts; PermanentFailure when one is missing or empty."""
     metrics = {r["metric_id"]: r for r in _required(warehouse, "rpt_metric_status")}
     streams = {r["stream"]: r for r in _required(warehouse, "rpt_stream_status")}
-    return EvidenceBook(metrics, streams)
+    checks: dict[str, dict[str, str]] = {}
+    if "rpt_checks" in reporting_tables(warehouse):
+        sql = (
+            "select subject, rule, verdict from reporting.rpt_checks\nwhere subject_kind = 'metric'"
+        )
+        for row in warehouse.rows(sql):
+            checks.setdefault(row["subject"], {})[row["rule"]] = row["verdict"]
+    return EvidenceBook(metrics, streams, checks)
 
 
 def reporting_tables(warehouse: Warehouse) -> frozenset[str]:

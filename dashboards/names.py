@@ -123,6 +123,10 @@ def read_names(snapshot: Snapshot, book: EvidenceBook) -> Dimensions:
             "select node_id from reporting.rpt_hypotheses "
             "where status in ('supported', 'refuted') order by node_id",
         ),
+        shipped=firsts(
+            "rpt_hypothesis_series",
+            "select distinct node_id from reporting.rpt_hypothesis_series order by 1",
+        ),
         restated=firsts(
             "rpt_metric_restatements",
             "select distinct metric_id from reporting.rpt_metric_restatements "
@@ -134,6 +138,13 @@ def read_names(snapshot: Snapshot, book: EvidenceBook) -> Dimensions:
         ),
         wordings=dict(_wordings(snapshot, book, debts)),
         authored=_authored(snapshot),
+        has_blast_radius=bool(
+            firsts(
+                "rpt_graph_blast_radius",
+                "select node_id from reporting.rpt_graph_blast_radius "
+                "where kind = 'datasource' and not is_simulated limit 1",
+            )
+        ),
         has_bad_debt=bool(
             firsts("rpt_bad_debt", "select observation_date from reporting.rpt_bad_debt limit 1")
         ),

@@ -50,9 +50,8 @@ def companion_pages(book: Book) -> Iterator[Page]:
     for name in streams:
         context = workstream(book, name, streams)
         yield Page(f"workstreams/{slug(name)}.html", "workstream.html.j2", name, context)
-    yield Page(
-        "knowledge.html", "knowledge.html.j2", "Knowledge", {"knowledge": sections.knowledge(book)}
-    )
+    context = {"knowledge": sections.knowledge(book), "blast": sections.blast(book)}
+    yield Page("knowledge.html", "knowledge.html.j2", "Knowledge", context)
     if book.names.weeks and book.names.categories:
         yield Page("digests/index.html", "digests.html.j2", "Weekly digests", digests(book))
         for week in book.names.weeks:
@@ -96,10 +95,13 @@ def metric(book: Book, metric_id: str) -> dict[str, Any]:
     drawn = _near(points, levels)
     missing = sections.missing_days(book, points)
     checks = [check for check, metric in book.names.checks if metric == metric_id]
+    restated = [r for r in book.restatements if r["metric_id"] == metric_id][:_RESTATED]
+    rings = _rings(restated, points)
     return {
         "row": row,
         "points": points,
-        "chart": charts.metric_line(points, drawn, missing),
+        "chart": charts.metric_line(points, drawn, missing, rings),
+        "rings": bool(rings),
         "levels": [name for name, _ in levels],
         "far": [name for name, _ in levels if name not in dict(drawn)],
         "missing": bool(missing),
@@ -112,11 +114,20 @@ def metric(book: Book, metric_id: str) -> dict[str, Any]:
             if metric_id in split_streams(incident["metrics"])
         ],
         "resting": resting(book, metric_id),
-        "restatements": [r for r in book.restatements if r["metric_id"] == metric_id][:_RESTATED],
+        "restatements": restated,
         "lineage": lineage.draw(metric_id),
         "model_sql": lineage.model_sql(f"metric_{metric_id}"),
         "workstream_slug": slug(row["workstream"] or ""),
     }
+
+
+def _rings(
+    restated: Sequence[Mapping[str, Any]], points: Sequence[tuple[str, tuple[Decimal, ...]]]
+) -> list[tuple[str, Decimal]]:
+    """Return what was said before of the days drawn, where it was another value."""
+    now = {key: values[0] for key, values in points}
+    said = [(row["observation_date"].isoformat(), row["old_value"]) for row in restated]
+    return [(day, old) for day, old in said if old is not None and now.get(day, old) != old]
 
 
 def _near(
@@ -171,8 +182,21 @@ def workstream(book: Book, name: str, others: Sequence[str]) -> dict[str, Any]:
         "board": board,
         "rows": rows,
         "predictions": sorted(predictions, key=lambda n: n["node_id"]),
+        "deliveries": deliveries(book, name),
         "others": [(other, slug(other)) for other in others],
     }
+
+
+def deliveries(book: Book, workstream: str) -> list[dict[str, Any]]:
+    """Return the predictions of a delivered workstream with their days before and after."""
+    found = []
+    for row in book.hypotheses:
+        if row["workstream"] == workstream and row["node_id"] in book.names.shipped:
+            points = tuple(book.table(f"{row['node_id']}.series").items())
+            expected = book.number(f"{row['node_id']}.expected_value")
+            chart = charts.before_after(points, expected)
+            found.append({"row": row, "points": points, "chart": chart})
+    return found
 
 
 def digests(book: Book) -> dict[str, Any]:

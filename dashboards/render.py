@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -85,7 +86,7 @@ class Pen:
         """Write a text claim; one that holds a digit says that it is asserted."""
         result = self.results[claim_id]
         if not re.search(r"\d", result.shown):
-            return escape(result.shown + end)
+            return inert(result.shown + end)
         self.claim(claim_id)
         said = "asserted" if result.status == "asserted" else "source"
         opener = Markup(
@@ -93,20 +94,27 @@ class Pen:
             '<span class="vh">: source of this text</span></a>'
         ).format(claim_id, said)
         return Markup('<span data-claim="{}">{} {}</span>').format(
-            claim_id, result.shown + end, opener
+            claim_id, inert(result.shown + end), opener
         )
 
     def say(self, claim_id: str, text: object, end: str = "") -> Markup:
         """Write a text of the data: as a claim when it was declared as a wording, else as names."""
         return self.text(claim_id, end) if claim_id in self.results else label(f"{text}{end}")
 
+    def ends(self, claim_id: str) -> bool:
+        """Say whether what `said` writes ends a sentence."""
+        return self._what_was_said(claim_id).rstrip().endswith((".", "!", "?"))
+
     def word(self, claim_id: str, one: str, many: str) -> str:
         return plural(number_of(self.results[claim_id].value), one, many)
 
     def said(self, claim_id: str) -> Markup:
         """What happened, of an error that goes on to say what was tried and what to do."""
+        return self._figure(claim_id, self._what_was_said(claim_id), long=True)
+
+    def _what_was_said(self, claim_id: str) -> str:
         shown = self.results[claim_id].shown.partition(" Tried: ")[0]
-        return self._figure(claim_id, shown.removeprefix("PermanentFailure: "), long=True)
+        return shown.removeprefix("PermanentFailure: ")
 
     def long(self, claim_id: str) -> Markup:
         """Write a message as a figure that may break over lines."""
@@ -131,10 +139,24 @@ def _environment(pen: Pen) -> Environment:
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=lambda said: plain_text(said) if type(said) is str else said,
         trim_blocks=False,
         lstrip_blocks=True,
     )
-    writers = ("n", "at", "has_at", "week", "text", "say", "word", "said", "long", "has", "claim")
+    writers = (
+        "n",
+        "at",
+        "has_at",
+        "week",
+        "text",
+        "say",
+        "word",
+        "said",
+        "ends",
+        "long",
+        "has",
+        "claim",
+    )
     env.globals.update({name: getattr(pen, name) for name in writers})
     env.globals.update(
         sources=pen.sources, status_words=status_words, short_week=pen.week, results=pen.results
@@ -151,45 +173,55 @@ def _environment(pen: Pen) -> Environment:
 
 
 def figure(claim_id: str, shown: str, result: Result, *, long: bool = False) -> Markup:
-    """Write one figure as a link to its source; an old, asserted or missing one says so."""
-    mark, kind = Markup(""), "n"
-    if result.status == "stale":
-        kind = "n is-stale"
-        said = f"stale by {readable(Decimal(str(result.evidence.stale_by_hours)), 'age')}"
-        mark = Markup(
-            '<svg class="icon mark" aria-hidden="true"><use href="#icon-clock"/></svg>'
-            '<span class="vh"> ({})</span>'
-        ).format(said)
-    elif shown == NO_VALUE:
-        kind = "n is-missing"
-    elif result.status in {"unknown", "never_measured"}:
-        mark = _QUESTION
-    elif result.status == "asserted":
-        kind = "n is-asserted"
-        mark = _QUOTE
+    """Write one figure as a link to its source.
+
+    An old, asserted or missing one says so, and so does one whose metric's checks failed.
+    """
+    kind, icon, said = _marked(shown, result)
     if long:
         kind += " is-long"
+    mark = _MARK.format(icon, said) if icon else Markup("")
     return Markup('<a class="{0}" data-claim="{1}" href="#source-{1}">{2}{3}</a>').format(
-        kind, claim_id, shown, mark
+        kind, claim_id, inert(shown), mark
     )
 
 
-_QUESTION = Markup(
-    '<svg class="icon mark" aria-hidden="true"><use href="#icon-question"/></svg>'
-    '<span class="vh"> (age unknown)</span>'
+_MARK = Markup(
+    '<svg class="icon mark" aria-hidden="true"><use href="#icon-{}"/></svg>'
+    '<span class="vh"> ({})</span>'
 )
-_QUOTE = Markup(
-    '<svg class="icon mark" aria-hidden="true"><use href="#icon-quote"/></svg>'
-    '<span class="vh"> (asserted)</span>'
-)
+
+
+def _marked(shown: str, result: Result) -> tuple[str, str, str]:
+    """Return class, icon and words of a figure; the gravest mark is drawn, all are said."""
+    status, alarm = result.status, result.evidence.alarm
+    if status == "broken":
+        return "n is-missing is-alarm", "broken", "the query failed"
+    kind, icon, said = "n", "", []
+    if status == "stale":
+        hours = Decimal(str(result.evidence.stale_by_hours))
+        kind, icon, said = "n is-stale", "clock", [f"stale by {readable(hours, 'age')}"]
+    elif shown == NO_VALUE:
+        kind = "n is-missing"
+    elif status in {"unknown", "never_measured"}:
+        icon, said = "question", ["age unknown"]
+    elif status == "asserted":
+        kind, icon, said = "n is-asserted", "quote", ["asserted"]
+    if alarm:
+        kind, icon = f"{kind} is-alarm", {"failed": "cross", "broken": "broken"}[alarm]
+        said.append({"failed": "a check failed", "broken": "a check could not run"}[alarm])
+    return kind, icon, ", ".join(said)
 
 
 def status_words(result: Result) -> str:
     """Say the status of a figure in words."""
+    said = _STATUS.get(result.status, "")
     if result.status == "stale":
         hours = Decimal(str(result.evidence.stale_by_hours))
-        return f"measured (stale by {readable(hours, 'age')})"
-    return _STATUS[result.status]
+        said = f"measured (stale by {readable(hours, 'age')})"
+    return said + {"failed": "; a check failed", "broken": "; a check could not run"}.get(
+        result.evidence.alarm, ""
+    )
 
 
 def kind_word(kind: object) -> str:
@@ -197,12 +229,39 @@ def kind_word(kind: object) -> str:
     return str(kind).replace("_", " ").replace("stripe", "Stripe")
 
 
+_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that turn the direction of the text around them."""
+_LEFTWARD = frozenset({"R", "AL", "AN"})
+
+
+def plain_text(text: str) -> str:
+    """Return `text` with each character that only turns direction made visible."""
+    return _CONTROLS.sub("\ufffd", text) if not text.isascii() else text
+
+
+def inert(text: object) -> Markup:
+    """Escape a text of the data; one written from right to left is isolated from its neighbours."""
+    said = plain_text(str(text))
+    return Markup('<bdi dir="auto">{}</bdi>').format(said) if is_leftward(said) else escape(said)
+
+
+def is_leftward(text: str) -> bool:
+    """Say whether a text holds a letter or digit of a script written from right to left."""
+    return not text.isascii() and any(unicodedata.bidirectional(c) in _LEFTWARD for c in text)
+
+
 def label(text: object) -> Markup:
     """Escape a name or definition and mark each word in it that is a name with a digit.
 
     A number in it stays unmarked, so that the guard refuses the page.
     """
-    parts = _WITH_DIGIT.split(str(text))
+    said = str(text)
+    marked = _labelled(plain_text(said))
+    return Markup('<bdi dir="auto">{}</bdi>').format(marked) if is_leftward(said) else marked
+
+
+def _labelled(text: str) -> Markup:
+    parts = _WITH_DIGIT.split(text)
     return Markup("").join(
         Markup('<span data-label="name">{}</span>').format(part)
         if i % 2 and NAMES.fullmatch(part)

@@ -65,6 +65,7 @@ class Book:
     restatements: Sequence[Mapping[str, Any]] = ()
     debts: Sequence[Mapping[str, Any]] = ()
     contradictions: Sequence[Mapping[str, Any]] = ()
+    blasts: Sequence[Mapping[str, Any]] = ()
     moment: datetime | None = None
 
     @property
@@ -297,3 +298,16 @@ def knowledge(book: Book) -> dict[str, Any]:
 def _verdict(node: Mapping[str, Any]) -> int:
     status = node["status"]
     return _VERDICTS.index(status) if status in _VERDICTS else len(_VERDICTS)
+
+
+def blast(book: Book) -> list[dict[str, Any]]:
+    """One row a source of the graph: what rests on it, old sources first, then by their weight."""
+    counts = book.table("graph.blast")
+    rows = []
+    for row in book.blasts:
+        name = str(row["node_id"])
+        stream = name.removeprefix("datasource.")
+        if name in counts and stream in book.evidence.streams:
+            source = book.evidence.source(stream)
+            rows.append({"node_id": name, "stream": stream, "is_stale": source.is_stale})
+    return sorted(rows, key=lambda r: (not r["is_stale"], -(counts[r["node_id"]][0] or 0)))

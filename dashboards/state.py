@@ -62,13 +62,13 @@ def _trouble(book: Book) -> dict[str, Any]:
             failed.setdefault(row["source"], []).append(stream)
         elif book.evidence.source(stream).is_stale:
             stale.setdefault(row["source"], []).append(stream)
-    broken = [
-        m for m, row in sorted(book.evidence.metrics.items()) if row["check_verdict"] == "broken"
-    ]
+    alarms = {m: book.evidence.alarm(m) for m in sorted(book.evidence.metrics)}
+    broken = [m for m, alarm in alarms.items() if alarm == "broken"]
+    wrong = [m for m, alarm in alarms.items() if alarm == "failed"]
     figures = sorted(r.claim.claim_id for r in book.results.values() if r.error)
-    shown = bool(failed or stale or never or broken or figures)
+    shown = bool(failed or stale or never or broken or wrong or figures)
     found = {"failed": failed, "stale": stale, "never": never}
-    return {**found, "checks": broken, "figures": figures, "shown": shown}
+    return {**found, "checks": broken, "wrong": wrong, "figures": figures, "shown": shown}
 
 
 def worries(book: Book) -> list[dict[str, Any]]:

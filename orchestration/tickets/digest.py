@@ -19,7 +19,7 @@ from markupsafe import Markup
 from dashboards.editions import Result
 from dashboards.figures import UNKNOWN, Figure, Figures, Part
 from dashboards.guard import require_provenance
-from dashboards.render import label, status_words
+from dashboards.render import label, plain_text, status_words
 from orchestration.tickets.digest_content import content_of, week_label, week_start
 from orchestration.warehouse.base import Warehouse
 
@@ -32,6 +32,8 @@ _MARKS = {
     "unknown": "age unknown",
     "never_measured": "never measured",
     "broken": "query failed",
+    "check failed": "check failed",
+    "check broken": "check broken",
 }
 """What stands beside a figure that is not the present."""
 
@@ -76,7 +78,7 @@ def send_digest(report: DigestReport, week: str, urls: str) -> list[Delivery]:
 
 def _cell(text: object) -> str:
     """Text within a Markdown table or line: nothing in it can begin markup."""
-    flat = re.sub(r"\s+", " ", str(text))
+    flat = plain_text(re.sub(r"\s+", " ", str(text)))
     return re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", flat)
 
 
@@ -84,12 +86,14 @@ class _Pen:
     """Writes the parts of a sentence: words as they are, figures with what their age means."""
 
     def __init__(self, content: dict[str, Any]) -> None:
-        self._status = {result.claim.claim_id: result.status for result in content["sources"]}
+        self._results = {result.claim.claim_id: result for result in content["sources"]}
 
     def said(self, figure: Figure) -> str:
-        """A figure as a reader sees it; an old or missing one says so beside it."""
-        mark = _MARKS.get(self._status[figure.claim_id], "")
-        return f"{figure.said} ({mark})" if mark and figure.form != "words" else figure.said
+        """A figure as a reader sees it; an old, doubtful or missing one says so beside it."""
+        result = self._results[figure.claim_id]
+        found = (_MARKS.get(result.status), _MARKS.get(f"check {result.evidence.alarm}"))
+        marks = ", ".join(mark for mark in found if mark)
+        return f"{figure.said} ({marks})" if marks and figure.form != "words" else figure.said
 
     def markdown(self, part: Part) -> str:
         return _cell(self.said(part) if isinstance(part, Figure) else part)
@@ -99,7 +103,7 @@ class _Pen:
         if not isinstance(part, Figure):
             return Markup('<bdi dir="auto">{}</bdi>').format(label(part))
         link = Markup('<a data-claim="{0}" href="#source-{0}"><bdi dir="auto">{1}</bdi></a>')
-        return link.format(part.claim_id, self.said(part))
+        return link.format(part.claim_id, plain_text(self.said(part)))
 
 
 def _between(pen: Callable[[Part], str], low: Figure, high: Figure) -> str:

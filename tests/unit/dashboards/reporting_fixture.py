@@ -19,6 +19,7 @@ from orchestration.warehouse.ops import ops_columns, ops_ddl
 AT = datetime(2026, 3, 24, 6, tzinfo=UTC)
 NOW = AT.replace(tzinfo=None)
 """The same moment as the warehouse writes it: UTC without zone."""
+_WINDOW = timedelta(hours=26)
 CATALOGUE = Path(__file__).parents[3] / "dbt_project" / "seeds" / "metric_catalogue.csv"
 CATEGORIES = (
     ("subscription_lifecycle", "Subscription lifecycle", "Smart Checkout", "direct", 228),
@@ -47,7 +48,8 @@ create table rpt_metric_status(metric_id varchar, title varchar, definition varc
 create table rpt_metric_series(metric_id varchar, observation_date date, value decimal(38,6),
   as_of timestamp);
 create table rpt_stream_status(stream varchar, source varchar, as_of timestamp, age_hours double,
-  last_attempt_at timestamp, last_status varchar, last_error varchar, current_rows bigint);
+  last_attempt_at timestamp, last_status varchar, last_error varchar, current_rows bigint,
+  fresh_until timestamp);
 create table rpt_drift_daily(detector varchar, observation_date date, kind varchar,
   open_count bigint, new_count bigint, resolved_count bigint);
 create table rpt_drift_exclusions(detector varchar, observation_date date, entity_id varchar,
@@ -73,6 +75,8 @@ create table rpt_graph_honesty(kind varchar, status varchar, nodes bigint);
 create table rpt_graph_status(node_id varchar, kind varchar, domain varchar, title varchar,
   statement varchar, status varchar, metric_id varchar, proof varchar, is_simulated boolean,
   root_node_id varchar, claim_query varchar, query varchar, unit varchar, tolerance varchar);
+create table rpt_graph_blast_radius(node_id varchar, kind varchar, nodes bigint, metrics bigint,
+  claims bigint, hypotheses bigint, claims_that_fall bigint, is_simulated boolean);
 create table rpt_patterns(pattern_id varchar, category varchar, title varchar,
   description varchar, display_order bigint, state varchar, first_week varchar,
   last_week varchar);
@@ -84,7 +88,10 @@ create table rpt_graph_debt(debt_rank bigint, node_id varchar, title varchar, st
   status varchar, resting_nodes bigint, is_simulated boolean);
 create table rpt_hypotheses(node_id varchar, title varchar, statement varchar, status varchar,
   reason varchar, metric_id varchar, mean_before decimal(38,9), mean_after decimal(38,9),
-  expected_value decimal(38,9), is_simulated boolean);
+  expected_value decimal(38,9), is_simulated boolean, workstream varchar, shipped_on date,
+  window_days bigint);
+create table rpt_hypothesis_series(node_id varchar, observation_date date, value decimal(38,9),
+  is_after boolean, counterfactual_value decimal(38,9), expected_value decimal(38,9));
 create table rpt_drift_days(detector varchar, observation_date date, discrepancy_id varchar,
   kind varchar, state varchar, amount_minor bigint, currency varchar);
 create table rpt_glossary_facts(fact_id varchar, value decimal(38,9), unit varchar,
@@ -254,6 +261,14 @@ def _fill_companions(
         ],
     )
     warehouse.fill(
+        "rpt_graph_blast_radius",
+        [
+            ("datasource.stripe.customers", "datasource", 20, 4, 15, 1, 9, False),
+            ("datasource.jira.issues", "datasource", 44, 1, 20, 6, 2, False),
+            ("metric.stuck_events", "metric", 4, 0, 3, 1, 3, False),
+        ],
+    )
+    warehouse.fill(
         "rpt_graph_debt",
         [(1, "claim.face-value", "Face value misleads", "Amounts lie.", "asserted", 4, False)],
     )
@@ -293,13 +308,22 @@ def _fill_companions(
         "rpt_metric_restatements",
         [("stuck_events", date(2026, 3, 20), "all", 2, 31, 33, "late_data", NOW)],
     )
+    delivered = ("Smart Checkout", date(2026, 3, 8), 14)
     judged = ("hypothesis.rollbacks", "Rollbacks reach zero", "They do.", "supported", "moved")
     open_ = ("hypothesis.tbd", "Second card recovers", "It does.", "untested", "no metric")
     warehouse.fill(
         "rpt_hypotheses",
         [
-            (*judged, "checkout_rollbacks_per_day", 196, 12, 0, False),
-            (*open_, None, None, None, None, False),
+            (*judged, "checkout_rollbacks_per_day", 196, 12, 0, False, *delivered),
+            (*open_, None, None, None, None, False, None, None, None),
+        ],
+    )
+    course = [(n, 190 + n * 7 % 13 if n < 14 else max(0, 150 - 22 * (n - 13))) for n in range(28)]
+    warehouse.fill(
+        "rpt_hypothesis_series",
+        [
+            ("hypothesis.rollbacks", date(2026, 2, 22) + timedelta(days=n), v, n >= 14, 196, 0)
+            for n, v in course
         ],
     )
     days = [date(2026, 3, 20), date(2026, 3, 21)]
@@ -324,7 +348,7 @@ def _fill_streams(
         age = (NOW - as_of) / timedelta(hours=1)
         error = "Stripe answered 401: the API key was revoked." if old else None
         status = "failed" if old else "ok"
-        rows.append((stream, source, as_of, age, NOW, status, error, 1_000))
+        rows.append((stream, source, as_of, age, NOW, status, error, 1_000, as_of + _WINDOW))
         warehouse.append_ops(
             "stream_cursors",
             [{"stream": stream, "cursor_json": "{}", "as_of": as_of, "load_id": "l1"}],
