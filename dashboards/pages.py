@@ -5,6 +5,7 @@ Figures are named by claim id; the state page's own view models are in `sections
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -146,16 +147,26 @@ def _near(
 
 def resting(book: Book, metric_id: str) -> list[Mapping[str, Any]]:
     """Return the authored nodes whose proof passes through the metric, claims first."""
-    name = re.compile(rf"\bmetric\.{re.escape(metric_id)}(?![\w-])")
-    kinds = ("claim", "pattern", "hypothesis")
-    found = [
-        node
-        for node in book.nodes
-        if node["kind"] in kinds
-        and (node["kind"] == "hypothesis" or not node["is_simulated"])
-        and name.search(node["proof"] or "")
-    ]
-    return sorted(found, key=lambda n: (kinds.index(n["kind"]), n["node_id"]))
+    return sorted(
+        _resting_by_metric(book).get(metric_id, []),
+        key=lambda n: (_RESTING_KINDS.index(n["kind"]), n["node_id"]),
+    )
+
+
+_RESTING_KINDS = ("claim", "pattern", "hypothesis")
+_METRIC = re.compile(r"\bmetric\.([\w-]+)")
+
+
+@functools.lru_cache(maxsize=1)
+def _resting_by_metric(book: Book) -> Mapping[str, list[Mapping[str, Any]]]:
+    """Read every proof once: each names the metrics that it passes through."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for node in book.nodes:
+        kind = node["kind"]
+        if kind in _RESTING_KINDS and (kind == "hypothesis" or not node["is_simulated"]):
+            for metric_id in dict.fromkeys(_METRIC.findall(node["proof"] or "")):
+                found.setdefault(metric_id, []).append(node)
+    return found
 
 
 def workstreams(book: Book) -> list[str]:
@@ -168,11 +179,12 @@ def workstream(book: Book, name: str, others: Sequence[str]) -> dict[str, Any]:
     """Return what a workstream promises: its metrics, categories and predictions."""
     metrics = [m for m, row in book.evidence.metrics.items() if row["workstream"] == name]
     board = [r for r in sections.board(book) if r["row"]["metric_id"] in metrics]
-    predictions = [
-        node
-        for node in book.nodes
-        if node["kind"] == "hypothesis" and any(node in resting(book, m) for m in metrics)
-    ]
+    predictions = {
+        node["node_id"]: node
+        for metric_id in metrics
+        for node in resting(book, metric_id)
+        if node["kind"] == "hypothesis"
+    }
     node = next((n for n in book.nodes if n["kind"] == "workstream" and n["title"] == name), None)
     tickets = sections.tickets(book)
     rows = [r for r in (tickets or {"rows": []})["rows"] if r["row"]["workstream"] == name]
@@ -181,7 +193,7 @@ def workstream(book: Book, name: str, others: Sequence[str]) -> dict[str, Any]:
         "node": node,
         "board": board,
         "rows": rows,
-        "predictions": sorted(predictions, key=lambda n: n["node_id"]),
+        "predictions": [predictions[node_id] for node_id in sorted(predictions)],
         "deliveries": deliveries(book, name),
         "others": [(other, slug(other)) for other in others],
     }

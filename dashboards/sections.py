@@ -46,7 +46,7 @@ _CLEARLY = Decimal("1.05")
 """A flow that exceeds the other by less than this says nothing about the stock."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Book:
     """Everything a section may use: executed claims by id, names, and rows of status."""
 

@@ -23,6 +23,11 @@ pytestmark = pytest.mark.browser
 # not reached with two presses.
 WALK = r"""() => {
   const proof = document.getElementById("proof");
+  // What the entry says counts here; that the browser shows it as a dialog, and gives the keys to
+  // it, is asked elsewhere, once a kind of page: a layout for each of thousands would take minutes.
+  proof.showModal = () => proof.setAttribute("open", "");
+  proof.close = () => proof.removeAttribute("open");
+  Object.defineProperty(proof, "scrollTop", { set() {}, configurable: true });
   const bad = [];
   const pressed = new Map();
   const closed = new Set(document.querySelectorAll("details:not([open])"));
@@ -39,6 +44,15 @@ WALK = r"""() => {
   for (const figure of all) {
     if (figure.closest("details.source")) continue;
     for (let at = figure; at; at = at.parentElement) if (closed.has(at)) at.open = true;
+  }
+  // All are given the focus first: pressing changes the page, and each focus asks for its layout.
+  for (const figure of all) {
+    if (figure.closest("details.source")) continue;
+    const id = figure.dataset.claim;
+    const target = figure.matches("a") ? figure : figure.querySelector(`a[data-open="${id}"]`);
+    if (!target) continue;
+    target.focus({ preventScroll: true });
+    if (document.activeElement !== target) bad.push(id + ": takes no focus");
   }
   let walked = 0;
   for (const figure of all) {
@@ -59,13 +73,10 @@ WALK = r"""() => {
     const link = target.getAttribute("href");
     if (pressed.has(id)) {
       if (pressed.get(id) !== link) bad.push(id + ": leads elsewhere");
-      if (target.tabIndex < 0 || !target.checkVisibility()) bad.push(id + ": no focus");
       continue;
     }
     pressed.set(id, link);
-    target.focus({ preventScroll: true });
-    if (document.activeElement !== target) { bad.push(id + ": takes no focus"); continue; }
-    document.activeElement.click();
+    target.click();
     const said = proof.open ? document.getElementById("proof-body").textContent : "";
     if (!proof.open || !said.includes(id)) bad.push(id + ": does not open");
     else if (!says(said)) bad.push(id + ": no source or age");
@@ -145,18 +156,19 @@ def test_every_number_shows_source_and_age_within_two_keys(
 def test_a_number_without_a_way_to_its_source_would_be_found(
     chromium: Browser, small_site: Path
 ) -> None:
-    with visit(chromium, small_site) as seen:
+    with visit(chromium, small_site.parent / "metrics" / "stuck_events.html") as seen:
+        assert seen.page.evaluate(WALK)["bad"] == []
         seen.page.evaluate(
             """() => {
-              const [a, b, c] = document.querySelectorAll("#headlines a.n");
+              const [a, b, c] = document.querySelectorAll("main .said a.n, #evidence a.n");
               a.removeAttribute("href");
-              document.getElementById("source-" + b.dataset.claim).querySelector("dl").remove();
-              c.closest("article").outerHTML =
-                "<details><summary>x</summary><details><summary>y</summary>" +
+              document.getElementById("source-" + b.dataset.claim).querySelector("ul").remove();
+              c.outerHTML = "<details><summary>x</summary><details><summary>y</summary>" +
                 c.outerHTML + "</details></details>";
             }"""
         )
-        assert len(seen.page.evaluate(WALK)["bad"]) >= 3
+        bad = " ".join(seen.page.evaluate(WALK)["bad"])
+        assert "takes no focus" in bad and "more than two presses" in bad
 
 
 @pytest.mark.full
