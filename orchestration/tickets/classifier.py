@@ -196,8 +196,7 @@ def _shown_match(
     rulebook: Rulebook, evidence: Evidence, reasons: tuple[str, ...], word: Match | None
 ) -> Match | None:
     """The words that stand for the verdict: those of the strongest reason that has any."""
-    rules = {f"rule {rule.name}": rule for rule in rulebook.rules}
-    rules |= {pattern.feature: pattern.rule for pattern in rulebook.patterns}
+    rules = rulebook.rules_by_feature
     for reason in reasons:
         if reason == WORDS and word is not None:
             return word

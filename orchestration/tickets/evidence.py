@@ -130,12 +130,9 @@ def read(rulebook: Rulebook, summary: str, description: str) -> Evidence:
             words = {fold(m.text) for m in matches if m.concept == concept.name}
             values[concept.name] = 0.5 * min(len(words), _MOST_COUNTED)
     said = frozenset(values)
-    for rule in rulebook.rules:
+    for feature, rule in rulebook.rules_by_feature.items():
         if rule.holds(said):
-            values[f"rule {rule.name}"] = 1.0
-    for pattern in rulebook.patterns:
-        if pattern.rule.holds(said):
-            values[pattern.feature] = 1.0
+            values[feature] = 1.0
     return Evidence(tuple(matches), values)
 
 

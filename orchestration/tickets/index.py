@@ -1,8 +1,8 @@
 """Finds phrases in a text without trying every phrase at every place.
 
 A phrase can only begin at a word that it may begin with; the index holds the phrases by
-that word (or by its first three letters). Phrases that begin with something else are
-searched for as a whole.
+that word (or by its first letters). Phrases that begin with something else are searched for
+as a whole.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from orchestration.tickets.phrases import compile_phrases, fold
 
@@ -21,22 +22,29 @@ _MOST_REMEMBERED = 50_000
 Entry = tuple[int, re.Pattern[str]]
 
 
-class _Table(dict[str, tuple[Entry, ...]]):
-    """Entries by key, compiled when a text first asks for them."""
+class _Table:
+    """Phrases by key and concept, each with what the word it begins with must begin with."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._phrases: dict[str, dict[int, list[str]]] = {}
+        self._phrases: dict[str, dict[int, dict[str, list[str]]]] = {}
 
-    def add(self, key: str, concept: int, phrase: str) -> None:
-        self._phrases.setdefault(key, {}).setdefault(concept, []).append(phrase)
+    def add(self, key: str, concept: int, phrase: str, begins: str) -> None:
+        concepts = self._phrases.setdefault(key, {})
+        concepts.setdefault(concept, {}).setdefault(phrase, []).append(begins)
 
-    def __missing__(self, key: str) -> tuple[Entry, ...]:
-        phrases = self._phrases.get(key)
-        if phrases is None:
-            return ()
-        self[key] = tuple((c, compile_phrases(texts)) for c, texts in phrases.items())
-        return self[key]
+    def entries(self, key: str, word: str) -> tuple[Entry, ...]:
+        """One entry a concept: those of the key's phrases that may begin with the word."""
+        found = []
+        for concept, phrases in self._phrases.get(key, {}).items():
+            chosen = tuple(p for p, begins in phrases.items() if word.startswith(tuple(begins)))
+            if chosen:
+                found.append((concept, _compiled(chosen)))
+        return tuple(found)
+
+
+@cache
+def _compiled(phrases: tuple[str, ...]) -> re.Pattern[str]:
+    return compile_phrases(list(phrases))
 
 
 _ANYWHERE = ""
@@ -50,10 +58,13 @@ class PhraseIndex:
     prefixed: _Table = field(default_factory=_Table)
     anywhere: _Table = field(default_factory=_Table)
     _known: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    _everywhere: tuple[Entry, ...] | None = None
 
     def hits(self, folded: str, done: set[int]) -> Iterator[tuple[int, int, int]]:
         """Yield (concept, start, end) in text order; concepts put into `done` are left out."""
-        for concept, pattern in self.anywhere[_ANYWHERE]:
+        if self._everywhere is None:
+            self._everywhere = self.anywhere.entries(_ANYWHERE, "")
+        for concept, pattern in self._everywhere:
             for match in pattern.finditer(folded):
                 if concept in done:
                     break
@@ -64,8 +75,6 @@ class PhraseIndex:
             entries = known.get(text)
             if entries is None:
                 entries = self._remember(text)
-            if not entries:
-                continue
             start = word.start()
             for concept, pattern in entries:
                 if concept in done:
@@ -78,7 +87,8 @@ class PhraseIndex:
         """Phrases that may begin with this word, kept for the next time it is met."""
         if len(self._known) >= _MOST_REMEMBERED:
             self._known.clear()
-        entries = self._known[word] = self.exact[word] + self.prefixed[word[:_KEY]]
+        entries = self.exact.entries(word, word) + self.prefixed.entries(word[:_KEY], word)
+        self._known[word] = entries
         return entries
 
 
@@ -89,13 +99,13 @@ def build_index(phrases: list[tuple[int, list[str]]]) -> PhraseIndex:
         for text in texts:
             begins = beginnings(fold(text.strip()))
             if begins is None:
-                index.anywhere.add(_ANYWHERE, concept, text)
+                index.anywhere.add(_ANYWHERE, concept, text, "")
                 continue
             for word, is_prefix in dict.fromkeys(begins):
                 if is_prefix:
-                    index.prefixed.add(word[:_KEY], concept, text)
+                    index.prefixed.add(word[:_KEY], concept, text, word)
                 else:
-                    index.exact.add(word, concept, text)
+                    index.exact.add(word, concept, text, word)
     return index
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,12 @@ class Rulebook:
         found |= {f"not {c.name}": c.negated_votes for c in self.concepts if c.is_negatable}
         found |= {f"rule {r.name}": r.votes for r in self.rules}
         return found | {p.feature: p.rule.votes for p in self.patterns}
+
+    @cached_property
+    def rules_by_feature(self) -> dict[str, Rule]:
+        """Rules and the rules of patterns, by the feature that they make true."""
+        rules = {f"rule {rule.name}": rule for rule in self.rules}
+        return rules | {pattern.feature: pattern.rule for pattern in self.patterns}
 
 
 @cache

@@ -69,10 +69,11 @@ class WordModel:
         """Return the known words of a ticket, each once, with their points."""
         found: dict[int, tuple[str, bool, int]] = {}
         place = self.place.get
-        for term, text, is_summary, offset in _terms(summary, description):
-            known = place(term)
-            if known is not None and known not in found:
-                found[known] = (text, is_summary, offset)
+        for text, is_summary in ((description[:_LONGEST], False), (summary, True)):
+            for term, begin, end in _terms(text):
+                known = place(term)
+                if known is not None and known not in found:
+                    found[known] = (text[begin:end], is_summary, begin)
         terms = np.fromiter(found, dtype=np.int64, count=len(found))
         rarity = self.rarity[terms]
         length = math.sqrt(float(rarity @ rarity)) or 1.0
@@ -85,22 +86,25 @@ class WordModel:
         return self.hear(summary, description).total()
 
 
-def _terms(summary: str, description: str) -> Iterator[tuple[str, str, bool, int]]:
-    """Words and pairs of neighbours: (stem, as written, in the summary, offset)."""
-    for text, is_summary in ((description[:_LONGEST], False), (summary, True)):
-        before = ""
-        for match in _WORD.finditer(fold(text)):
-            stem = "0" if match.group().isdigit() else match.group()[:_STEM]
-            written = text[match.start() : match.end()]
-            yield stem, written, is_summary, match.start()
-            if before:
-                yield f"{before} {stem}", written, is_summary, match.start()
-            before = stem
+def _terms(text: str) -> Iterator[tuple[str, int, int]]:
+    """Words and pairs of neighbours, as stems: (term, begin and end of the last word)."""
+    before = ""
+    for match in _WORD.finditer(fold(text)):
+        word = match.group()
+        begin, end = match.span()
+        stem = "0" if word.isdigit() else word[:_STEM]
+        yield stem, begin, end
+        if before:
+            yield f"{before} {stem}", begin, end
+        before = stem
 
 
 def learn(texts: Sequence[tuple[str, str]], truth: Sequence[int]) -> WordModel:
     """Return the model of labelled (summary, description) pairs; `truth` are positions."""
-    spoken = [{term for term, *_ in _terms(*text)} for text in texts]
+    spoken = [
+        {term for part in (summary, description[:_LONGEST]) for term, *_ in _terms(part)}
+        for summary, description in texts
+    ]
     counts = Counter(term for terms in spoken for term in terms)
     known = sorted(term for term, count in counts.items() if count >= _FEWEST)
     place = {term: n for n, term in enumerate(known)}
