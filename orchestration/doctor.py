@@ -205,9 +205,12 @@ def _database(name: str, dsn: str) -> Iterator[Finding]:
         source.inspect(tables(name))
         for table in tables(name):
             source.check(table)
-        horizon = source.horizon()
+        horizon, standby = source.horizon(), source.standby
     found = f"{len(tables(name))} tables readable as the contract says"
     yield Finding(f"postgres {name}", True, found)
+    if standby is not None:
+        moment = f"a standby that has replayed its primary up to {iso(standby.replayed)}"
+        yield Finding(f"postgres {name} standby", True, moment)
     sees = "sees other sessions" if not horizon.is_blind else "cannot see other sessions"
     yield Finding(
         f"postgres {name} horizon",

@@ -93,6 +93,7 @@ def _record(run: Extraction, outcomes: list[StreamOutcome]) -> None:
             "error_kind": type(o.error).__name__ if o.error else o.warning_kind,
             "error_message": str(o.error) if o.error else o.warning,
             "recorded_at": run.settings.clock().now(),
+            "replica_lag_seconds": o.replica_lag_seconds,
         }
         for o in outcomes
     ]

@@ -88,6 +88,8 @@ class StreamOutcome:
     error: PaygoError | None = None
     warning_kind: str | None = None
     warning: str | None = None
+    replica_lag_seconds: int | None = None
+    """How far the standby that was read was behind the run's moment; None: a primary was read."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from orchestration.clock import iso, parse_utc
 from orchestration.errors import PaygoError, PermanentFailure
 from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, ok
-from orchestration.sources.contract import RawTable
+from orchestration.sources.contract import UNCLASSIFIED, RawTable
 from orchestration.sources.postgres import KeySummary, PostgresSource, watermark
 from orchestration.warehouse.base import StagedLoad, Totals
 from orchestration.warehouse.raw import contract_fingerprint
@@ -31,8 +31,45 @@ def extract(run: Extraction) -> list[StreamOutcome]:
         )
     with PostgresSource(run.source, dsn.get_secret_value(), run.hash_key) as source:
         source.inspect(run.tables)
-        warning = _horizon_warning(run, source)
-        return [_extract_table(run, source, table, warning) for table in run.tables]
+        if source.standby is None:
+            warning = _horizon_warning(run, source)
+            return [_extract_table(run, source, table, warning) for table in run.tables]
+        # A standby shows its primary as it was: what is read is complete up to then, not to now.
+        seen = replace(run, as_of=min(run.as_of, source.standby.replayed))
+        lag = int((run.as_of - seen.as_of).total_seconds())
+        outcomes = [_extract_table(seen, source, table, None) for table in run.tables]
+        return [replace(o, replica_lag_seconds=lag) for o in outcomes]
+
+
+def _standby_warning(run: Extraction, open_since: Mapping[str, Any] | None) -> Warning | None:
+    """A standby knows its primary's open transactions by number: how long this reader saw one."""
+    if open_since is None:
+        return None
+    age = run.as_of - parse_utc(open_since["since"])
+    if age <= timedelta(minutes=run.settings.postgres_lookback_minutes):
+        return None
+    return _too_old(run, int(age.total_seconds() // 60))
+
+
+def _open_since(
+    run: Extraction, source: PostgresSource, before: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The primary's oldest open transaction, and since when the runs of this stream know it."""
+    if source.standby is None or source.standby.open_transaction is None:
+        return None
+    number, known = source.standby.open_transaction, before.get("open_transaction") or {}
+    since = known["since"] if known.get("number") == number else iso(run.as_of)
+    return {"number": number, "since": since}
+
+
+def _too_old(run: Extraction, minutes: int) -> Warning:
+    return (
+        "horizon_warning",
+        f"the oldest open transaction of {run.source} is {minutes} minutes old, the lookback "
+        f"{run.settings.postgres_lookback_minutes}: rows it commits are found by the key sweep "
+        "when they are new, and missed when they are updates. To do: end it, or raise "
+        "PAYGO_POSTGRES_LOOKBACK_MINUTES",
+    )
 
 
 def _horizon_warning(run: Extraction, source: PostgresSource) -> Warning | None:
@@ -40,14 +77,7 @@ def _horizon_warning(run: Extraction, source: PostgresSource) -> Warning | None:
     horizon = source.horizon()
     lookback = timedelta(minutes=run.settings.postgres_lookback_minutes)
     if horizon.oldest is not None and horizon.oldest > lookback:
-        minutes = int(horizon.oldest.total_seconds() // 60)
-        return (
-            "horizon_warning",
-            f"the oldest open transaction of {run.source} is {minutes} minutes old, the lookback "
-            f"{run.settings.postgres_lookback_minutes}: rows it commits are found by the key sweep "
-            "when they are new, and missed when they are updates. To do: end it, or raise "
-            "PAYGO_POSTGRES_LOOKBACK_MINUTES",
-        )
+        return _too_old(run, int(horizon.oldest.total_seconds() // 60))
     if horizon.is_blind:
         return (
             "horizon_unknown",
@@ -75,30 +105,47 @@ def _extract_table(
 def _load(
     run: Extraction, source: PostgresSource, table: RawTable, warning: Warning | None
 ) -> StreamOutcome:
+    known = run.warehouse.loaded(table.stream, run.as_of)
+    if known is not None:
+        # A standby that has not moved since the last run.
+        return ok(table, "", known)
     shape = source.check(table)
     changes = [
-        run.schema_change(table, "column_added", name, f"type {kind}; not landed")
+        run.schema_change(
+            table, "column_added", name, f"type {kind}; kept in {UNCLASSIFIED}, texts as hashes"
+        )
         for name, kind in shape.additional
     ]
     before = run.warehouse.cursor(table.stream)
+    kept = before.cursor if before else {}
     fingerprint = contract_fingerprint(table)
-    cursor = before.cursor if before and before.cursor.get("contract") == fingerprint else None
-    request = run.request(table, "full" if cursor is None else "delta")
-    is_unique = cursor is None and source.has_unique_keys(table)
-    staged = run.warehouse.stage(replace(request, has_unique_keys=is_unique))
+    additional = [list(column) for column in shape.additional]
+    # Other columns than before: rows that nobody touched have other values too.
+    goes_on = kept.get("contract") == fingerprint and kept.get("additional", []) == additional
+    cursor = kept if goes_on else None
+    request = replace(
+        run.request(table, "full" if cursor is None else "delta"),
+        has_unique_keys=cursor is None and source.has_unique_keys(table),
+        has_unclassified=bool(additional),
+    )
+    open_since = _open_since(run, source, kept)
+    staged = run.warehouse.stage(request)
     try:
         latest = _read(run, source, table, staged, cursor)
         summary = source.key_summary(table)
         row = _reconcile(run, source, table, staged, cursor, summary)
-        after = {
+        after: dict[str, Any] = {
             "updated_at": iso(min(latest, run.as_of)) if latest else None,
             "rows": summary.rows,
             "key_hash": str(summary.key_hash),
             "contract": fingerprint,
         }
+        after |= {"additional": additional} if additional else {}
+        after |= {"open_transaction": open_since} if open_since else {}
         result = staged.commit(after, {"reconciliation": [row], "schema_changes": changes})
     finally:
         staged.abandon()
+    warning = warning or _standby_warning(run, open_since)
     return ok(table, "full" if cursor is None else "delta", result, warning)
 
 

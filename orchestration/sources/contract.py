@@ -15,13 +15,26 @@ from orchestration.sources.contract_postgres import BILLING, CORE, ENGINE
 from orchestration.sources.contract_stripe import STRIPE
 from orchestration.sources.contract_types import (
     META_COLUMNS,
+    UNCLASSIFIED,
     Column,
     ColumnType,
     Pii,
     RawTable,
+    with_unclassified,
 )
 
-__all__ = ["CONTRACT", "META_COLUMNS", "Column", "ColumnType", "Pii", "RawTable", "table", "tables"]
+__all__ = [
+    "CONTRACT",
+    "META_COLUMNS",
+    "UNCLASSIFIED",
+    "Column",
+    "ColumnType",
+    "Pii",
+    "RawTable",
+    "table",
+    "tables",
+    "with_unclassified",
+]
 
 CONTRACT: tuple[RawTable, ...] = (
     *ENGINE,

@@ -5,7 +5,7 @@ No table is declared here; see `contract`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 ColumnType = Literal[
@@ -85,6 +85,19 @@ class RawTable:
             if column.name == name:
                 return column
         raise KeyError(f"{self.stream} has no column {name!r} in its contract")
+
+
+UNCLASSIFIED = "_unclassified"
+"""Raw column of what a source has and the contract does not know: JSON by column name.
+
+It exists where such a column was met, and is no part of the contract. Texts in it are keyed
+hashes until the contract says what they are.
+"""
+
+
+def with_unclassified(table: RawTable) -> RawTable:
+    """Return the table with the column of unclassified values behind its own."""
+    return replace(table, columns=(*table.columns, Column(UNCLASSIFIED, "json")))
 
 
 def key(name: str, path: str | None = None) -> Column:

@@ -22,12 +22,13 @@ import pyarrow as pa
 from orchestration.errors import ContractViolation, PaygoError, PermanentFailure, TransientFailure
 from orchestration.sources import postgres_sql as sql
 from orchestration.sources.arrow import ARROW_TYPES, landed_schema
-from orchestration.sources.contract import RawTable
+from orchestration.sources.contract import UNCLASSIFIED, RawTable
 from orchestration.sources.misfits import Misfit
 from orchestration.sources.parallel import ahead
 from orchestration.sources.postgres_arrow import plain_rows
 from orchestration.sources.records import Records
 from orchestration.sources.redact import hasher, redact_text
+from orchestration.sources.unclassified import unclassified_values
 
 _BATCH_BYTES = "8388608"
 _KEYS_A_QUERY = 2000
@@ -70,6 +71,18 @@ class Shape:
     additional: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class Standby:
+    """What a standby says of itself.
+
+    `replayed`: everything that was committed until then has been seen (aware UTC).
+    `open_transaction`: number of the primary's oldest one that may still commit; None: none.
+    """
+
+    replayed: datetime
+    open_transaction: str | None
+
+
 class PostgresSource:
     """One database read at one moment; a context manager that holds the snapshot open."""
 
@@ -79,12 +92,19 @@ class PostgresSource:
         self._hash = hasher(hash_key)
         self._connection: Any = None
         self._types: dict[str, dict[str, str]] = {}
+        self._additional: dict[str, tuple[tuple[str, str], ...]] = {}
+        self.standby: Standby | None = None
+        """Set where the server is a standby; None: it is a primary."""
 
     def __enter__(self) -> Self:
         try:
             self._connection = adbc_driver_postgresql.dbapi.connect(self._dsn)
+            ((is_standby, replayed),) = self._run(sql.REPLAYED)
+            self._connection.rollback()
             for statement in _SESSION:
                 self._run(statement)
+            if is_standby:
+                self.standby = self._standby(replayed)
         except adbc_driver_manager.Error as error:
             self._close()
             raise self._translated(error) from error
@@ -100,6 +120,21 @@ class PostgresSource:
         trace: TracebackType | None,
     ) -> None:
         self._close()
+
+    def _standby(self, replayed: float | None) -> Standby:
+        if replayed is None:
+            raise TransientFailure(
+                f"the {self.name} database is a standby that does not say what it has replayed",
+                tried="pg_last_xact_replay_timestamp() and pg_stat_wal_receiver",
+                todo="grant pg_read_all_stats to the reading role, and see that the standby "
+                "receives from its primary",
+            )
+        ((number,),) = self._run(sql.OPEN_TRANSACTION)
+        # Whole milliseconds, downwards: never more than is sure.
+        milliseconds = int(replayed * 1000)
+        return Standby(
+            datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds), number
+        )
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -156,6 +191,7 @@ class PostgresSource:
             )
         known = {column.name for column in table.columns}
         additional = tuple((n, k) for n, k in sorted(found.items()) if n not in known)
+        self._additional[table.stream] = additional
         for column in table.columns:
             if column.name not in found:
                 hint = ", ".join(n for n, _ in additional)
@@ -187,18 +223,25 @@ class PostgresSource:
         since: datetime | None = None,
         keys: Sequence[str] | None = None,
     ) -> Iterator[Records]:
-        """Yield batches with `_key_hash`: all rows, those updated since a moment, or by key."""
+        """Yield batches with `_key_hash`: all rows, those updated since a moment, or by key.
+
+        Where `check` has found columns that the contract does not know, they also have
+        `_unclassified`.
+        """
         types = self._types[table.source_relation]
+        names = [name for name, _ in self._additional.get(table.stream, ())]
         if keys is None:
             odd: list[str] = []
-            for batch in self._batches(sql.plain_query(table, types, since=since)):
+            for batch in self._batches(
+                sql.plain_query(table, types, since=since, additional=names)
+            ):
                 rows, found = plain_rows(table, batch)
                 odd.extend(found)
                 yield Records(self._redacted(table, rows))
             keys = odd
         for start in range(0, len(keys), _KEYS_A_QUERY):
             part = keys[start : start + _KEYS_A_QUERY]
-            for batch in self._batches(sql.rows_query(table, types, part)):
+            for batch in self._batches(sql.rows_query(table, types, part, names)):
                 yield Records(self._redacted(table, batch), _misfits(table, batch))
 
     def has_unique_keys(self, table: RawTable) -> bool:
@@ -227,10 +270,14 @@ class PostgresSource:
                 texts = array.to_pylist()
                 array = pa.array([None if v is None else redact_text(v) for v in texts])
             arrays.append(array.cast(ARROW_TYPES[column.type]))
-        schema = landed_schema(table).append(pa.field("_key_hash", pa.int64()))
         # Nullability is checked where rows are staged, with a message of its own.
-        loose = pa.schema([pa.field(f.name, f.type) for f in schema])
-        return pa.RecordBatch.from_arrays([*arrays, batch.column("_key_hash")], schema=loose)
+        fields = [pa.field(f.name, f.type) for f in landed_schema(table)]
+        if additional := self._additional.get(table.stream):
+            arrays.append(unclassified_values(batch, additional, self._hash))
+            fields.append(pa.field(UNCLASSIFIED, pa.string()))
+        fields.append(pa.field("_key_hash", pa.int64()))
+        arrays.append(batch.column("_key_hash"))
+        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
     def key_summary(self, table: RawTable) -> KeySummary:
         """Count the rows, sum the hashes of their keys and their money, in the server."""

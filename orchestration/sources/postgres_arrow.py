@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from orchestration.sources.arrow import ARROW_TYPES
 from orchestration.sources.contract import RawTable
 from orchestration.sources.misfits import MAX_TIME, MIN_TIME, unfit_decimal
+from orchestration.sources.postgres_sql import ADDITIONAL
 
 # The driver adds 30 years to infinity and so lands before the year 1: outside all the same.
 _TIMES = pa.scalar(MIN_TIME, pa.timestamp("us")), pa.scalar(MAX_TIME, pa.timestamp("us"))
@@ -34,8 +35,10 @@ def plain_rows(table: RawTable, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, 
         batch = batch.filter(pc.invert(odd))
     arrays = [_typed(batch.column(c.name), c.type) for c in table.landed_columns]
     names = [c.name for c in table.landed_columns]
-    arrays.append(batch.column("_key_hash"))
-    return pa.RecordBatch.from_arrays(arrays, names=[*names, "_key_hash"]), keys
+    # What stands beside the contract's columns is passed on.
+    beside = [n for n in batch.schema.names if n == "_key_hash" or n.startswith(ADDITIONAL)]
+    arrays += [batch.column(n) for n in beside]
+    return pa.RecordBatch.from_arrays(arrays, names=[*names, *beside]), keys
 
 
 def _typed(array: pa.Array, kind: str) -> pa.Array:

@@ -37,6 +37,31 @@ where datname = current_database() and pid <> pg_backend_pid() and backend_type 
 """
 
 
+# Asked before the snapshot is taken, so that the answer is never newer than what is read. A
+# standby that has replayed all it was sent knows more than the last commit: when the primary
+# last wrote to it.
+REPLAYED = """
+select
+    pg_is_in_recovery(),
+    extract(epoch from case
+        when r.status = 'streaming' and r.latest_end_lsn <= pg_last_wal_replay_lsn()
+            then greatest(pg_last_xact_replay_timestamp(), r.last_msg_send_time)
+        else pg_last_xact_replay_timestamp()
+    end)::float8
+from (select 1) as one
+left join pg_stat_wal_receiver r on pg_is_in_recovery()
+"""
+
+# The oldest transaction of a primary that may still commit, by number: all that a standby knows.
+OPEN_TRANSACTION = """
+select case when pg_snapshot_xmin(s) < pg_snapshot_xmax(s) then pg_snapshot_xmin(s)::text end
+from pg_current_snapshot() as s
+"""
+
+ADDITIONAL = "_additional_"
+"""Beginning of the names of columns that the contract does not know, in what is read."""
+
+
 def quoted(name: str) -> str:
     """Quote an identifier, part by part when it has a schema."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
@@ -111,14 +136,23 @@ def _misfit(column: Column, kind: str) -> str | None:
     return None
 
 
-def plain_query(table: RawTable, types: Mapping[str, str], *, since: datetime | None = None) -> str:
+def plain_query(
+    table: RawTable,
+    types: Mapping[str, str],
+    *,
+    since: datetime | None = None,
+    additional: Sequence[str] = (),
+) -> str:
     """Select the landed columns as they are, `_key_hash`, and whether an array is `_nested`.
+
+    `additional` columns come as text, named `_additional_0` and so on.
 
     Nothing is clamped and nothing looked for, which costs more than the copy itself: what
     does not fit is found in the batches and read again with `rows_query`.
     """
     parts = [_plain(column, types[column.name]) for column in table.landed_columns]
     parts.append(f"hashtextextended({quoted(table.primary_key)}::text, 0) as _key_hash")
+    parts += _additional(additional)
     arrays = [quoted(c.name) for c in table.landed_columns if c.type == "string_array"]
     if arrays:
         # The driver flattens them, so that the batch no longer shows it.
@@ -139,6 +173,10 @@ def _plain(column: Column, kind: str) -> str:
     return f"{name}::{casts.get(column.type, 'text')} as {name}"
 
 
+def _additional(names: Sequence[str]) -> list[str]:
+    return [f"{quoted(name)}::text as {ADDITIONAL}{n}" for n, name in enumerate(names)]
+
+
 def _since(table: RawTable, types: Mapping[str, str], since: datetime) -> str:
     assert table.cursor is not None
     moment = since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
@@ -150,10 +188,12 @@ def rows_query(
     table: RawTable,
     types: Mapping[str, str],
     keys: Sequence[str],
+    additional: Sequence[str] = (),
 ) -> str:
     """Select rows by key, every value by its rule.
 
-    Columns: the landed ones, `_key_hash`, `_misfits` (JSON of column → text, or NULL).
+    Columns: the landed ones, `_key_hash`, `_misfits` (JSON of column → text, or NULL), and
+    the `additional` ones as `plain_query` has them.
     """
     parts = []
     unfit = []
@@ -164,6 +204,7 @@ def rows_query(
             unfit.append((column.name, condition))
     parts.append(f"hashtextextended({quoted(table.primary_key)}::text, 0) as _key_hash")
     parts.append(f"{_misfits(unfit)} as _misfits")
+    parts += _additional(additional)
     # Without a cast of the column, so that its index serves, whatever its type.
     where = f" where {quoted(table.primary_key)} in ({', '.join(map(literal, keys))})"
     return f"select {', '.join(parts)} from {quoted(table.source_relation)}{where}"

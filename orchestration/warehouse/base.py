@@ -60,6 +60,8 @@ class LoadRequest:
     is_strict: bool = True
     has_unique_keys: bool = False
     """The source guarantees that no key comes twice, so nobody need look for it."""
+    has_unclassified: bool = False
+    """Rows carry `_unclassified`: JSON of columns that the contract does not know."""
 
 
 Scope = Literal["all", "read"]

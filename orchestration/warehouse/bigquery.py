@@ -17,7 +17,7 @@ from google.cloud import bigquery
 
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
-from orchestration.sources.contract import CONTRACT, RawTable
+from orchestration.sources.contract import CONTRACT, UNCLASSIFIED, RawTable, with_unclassified
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, StreamCursor
@@ -203,7 +203,14 @@ class BigQueryWarehouse(Handle):
 
     def stage(self, request: LoadRequest) -> BigQueryStagedLoad:
         self._run = request.run_id
-        return BigQueryStagedLoad(self, contract_of(request.stream), request)
+        table = contract_of(request.stream)
+        if request.has_unclassified:
+            table = with_unclassified(table)
+            self._jobs.run(
+                f"alter table {raw_relation(table)} add column if not exists {UNCLASSIFIED} string",
+                doing=f"adding {table.raw_name}.{UNCLASSIFIED}",
+            )
+        return BigQueryStagedLoad(self, table, request)
 
     def _read_cursors(self) -> Iterator[StreamCursor]:
         # Asked once a handle: a query costs a second. A commit holds it against the ledger.

@@ -20,14 +20,21 @@ import pyarrow as pa
 
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.settings import Settings
-from orchestration.sources.contract import CONTRACT, RawTable
+from orchestration.sources.contract import CONTRACT, RawTable, with_unclassified
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, StreamCursor
 from orchestration.warehouse.handle import Handle
 from orchestration.warehouse.landing import DuckDbStagedLoad
 from orchestration.warehouse.ops import OPS_TABLES, ops_columns, ops_ddl
-from orchestration.warehouse.raw import SQL_TYPES, column_ddl, quoted, raw_ddl, raw_relation
+from orchestration.warehouse.raw import (
+    SQL_TYPES,
+    column_ddl,
+    quoted,
+    raw_ddl,
+    raw_relation,
+    unclassified_ddl,
+)
 
 # Leaves room for Arrow batches and Python below 1 GB resident.
 MEMORY_LIMIT = "640MB"
@@ -197,7 +204,11 @@ class DuckDbWarehouse(Handle):
 
     def stage(self, request: LoadRequest) -> DuckDbStagedLoad:
         self._stages += 1
-        return DuckDbStagedLoad(self, contract_of(request.stream), request, self._stages)
+        table = contract_of(request.stream)
+        if request.has_unclassified:
+            table = with_unclassified(table)
+            self.execute(unclassified_ddl(table))
+        return DuckDbStagedLoad(self, table, request, self._stages)
 
     def _read_cursors(self) -> Iterator[StreamCursor]:
         return (ledger.stored_cursor(*row) for row in self.execute(ledger.SELECT_CURSORS))

@@ -37,6 +37,7 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("error_kind", "varchar"),
         ("error_message", "varchar"),
         ("recorded_at", "timestamp not null"),
+        ("replica_lag_seconds", "bigint"),
     ),
     # One row a value that did not fit its column, with the rule that was applied.
     "quarantine": (

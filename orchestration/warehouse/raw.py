@@ -10,7 +10,13 @@ from __future__ import annotations
 
 import hashlib
 
-from orchestration.sources.contract import META_COLUMNS, Column, ColumnType, RawTable
+from orchestration.sources.contract import (
+    META_COLUMNS,
+    UNCLASSIFIED,
+    Column,
+    ColumnType,
+    RawTable,
+)
 
 SQL_TYPES: dict[ColumnType, str] = {
     "string": "varchar",
@@ -53,6 +59,13 @@ def raw_ddl(table: RawTable) -> str:
     return f"create table if not exists {raw_relation(table)} ({', '.join([*landed, *meta])})"
 
 
+def unclassified_ddl(table: RawTable) -> str:
+    """Return the statement that gives a raw table its column of unclassified values."""
+    return (
+        f"alter table {raw_relation(table)} add column if not exists {quoted(UNCLASSIFIED)} varchar"
+    )
+
+
 def _text(column: Column) -> str:
     name = quoted(column.name)
     if column.type == "timestamp":
@@ -66,10 +79,11 @@ def _text(column: Column) -> str:
 
 def row_hash_sql(table: RawTable) -> str:
     """Return the expression of the canonical row hash (see the module's docstring)."""
-    parts = (
-        f"coalesce(length({_text(c)})::varchar || ':' || {_text(c)}, '~')"
-        for c in table.landed_columns
-    )
+    parts = []
+    for c in table.landed_columns:
+        text = f"length({_text(c)})::varchar || ':' || {_text(c)}"
+        # Left out where it is null: rows without such values hash as if the column were not there.
+        parts.append(text if c.name == UNCLASSIFIED else f"coalesce({text}, '~')")
     return f"md5(concat_ws('|', {', '.join(parts)}))"
 
 

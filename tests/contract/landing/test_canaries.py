@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from orchestration.settings import Settings
 from orchestration.simulation.platform import SimulatedPlatform
 from orchestration.simulation.postgres_load import DATABASES
 from orchestration.sources.contract import CONTRACT
-from orchestration.warehouse import Warehouse
+from orchestration.warehouse import Warehouse, open_warehouse
 from tests.contract.landing.conftest import Extract
 from tests.contract.simulation.handmade import BASE, issue
 
@@ -80,6 +81,17 @@ def plant(platform: SimulatedPlatform) -> None:
                         f"update {table.source_relation} set {column.name} = %s",  # type: ignore[arg-type]
                         [NAME.format(column.name) if column.pii == "drop" else text],
                     )
+                # Columns that nobody has classed yet.
+                connection.execute(
+                    f"alter table {table.source_relation} "  # type: ignore[arg-type]
+                    "add column if not exists contact text, add column if not exists extra jsonb, "
+                    "add column if not exists mobile bigint"
+                )
+                connection.execute(
+                    f"update {table.source_relation} "  # type: ignore[arg-type]
+                    "set contact = %s, extra = jsonb_build_object('who', %s::text), mobile = %s",
+                    [FREE_TEXT, NAME.format("extra"), 491701234567],
+                )
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -88,6 +100,16 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def leaks(name: str, content: bytes) -> list[str]:
     return [f"{fragment!r} in {name}" for fragment in FRAGMENTS if fragment in content]
+
+
+def warehouse_keeps_unclassified(home: Path) -> bool:
+    """Whether the columns that nobody has classed have landed, so that looking for them tells."""
+    with open_warehouse(Settings(home=home), "read") as published:
+        (row,) = published.rows(
+            "select count(*) as n from raw.engine__subs_account "
+            "where json_extract_string(_unclassified, '$.contact') is not null"
+        )
+    return bool(row["n"])
 
 
 def test_no_canary_survives_extraction(
@@ -116,6 +138,7 @@ def test_no_canary_survives_extraction(
     warehouse.close()
     found = bytes_of(tmp_path)
     assert any(name.endswith("warehouse.duckdb") for name in found)
+    assert warehouse_keeps_unclassified(tmp_path)
     logged = {"log": caplog.text.encode(), "output": "".join(capfd.readouterr()).encode()}
     assert [leak for n, c in {**found, **logged}.items() for leak in leaks(n, c)] == []
 

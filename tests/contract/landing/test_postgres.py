@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ import pytest
 
 from orchestration.errors import ContractViolation, TransientFailure
 from orchestration.extraction import extract_source
+from orchestration.settings import Settings
 from orchestration.simulation.platform import SimulatedPlatform
 from orchestration.simulation.postgres_load import DATABASES
 from orchestration.sources.arrow import landed_schema
-from orchestration.sources.contract import table
+from orchestration.sources.contract import CONTRACT, Column, table
 from orchestration.sources.postgres import PostgresSource
 from orchestration.warehouse import Warehouse, open_warehouse
 from orchestration.warehouse.base import LoadRequest
@@ -168,21 +171,85 @@ def test_a_renamed_or_retyped_column_stops_its_stream_alone(
     assert len(live(warehouse, STUCK, "stuck_event_id")) == 2
 
 
-def test_an_additional_column_is_reported_once(
+def accounts(warehouse: Warehouse) -> list[dict[str, Any]]:
+    return warehouse.rows(
+        "select account_id, _as_of, _row_hash, _is_deleted "
+        "from raw.engine__subs_account order by 1, 2"
+    )
+
+
+def test_an_additional_column_is_reported_once_and_kept(
     extract: Extract, warehouse: Warehouse, sql: Sql
 ) -> None:
+    extract("engine", streams={ACCOUNTS, STUCK})
+    before = accounts(warehouse)
     sql(
-        "alter table subs_account add column nickname text",
+        "alter table subs_account add column nickname text, add column score int, "
+        "add column rank numeric, add column is_vip bool, add column seen_at timestamptz, "
+        "add column mobile bigint, add column vendor_no bigint",
+        "alter table subs_account drop column nickname, drop column score, drop column rank, "
+        "drop column is_vip, drop column seen_at, drop column mobile, drop column vendor_no",
+    )
+    # Nobody moves updated_at when a column is filled.
+    first = before[0]["account_id"]
+    sql(
+        "update subs_account set nickname = 'Nick', score = 7, rank = 1.50, is_vip = true, "
+        "seen_at = '2026-01-01 12:00:00Z', mobile = 491701234567, vendor_no = 4242424242424242 "
+        f"where account_id = '{first}'"
+    )
+    for hours in (1, 2):
+        outcomes = extract("engine", streams={ACCOUNTS, STUCK}, as_of=BASE + hours * HOUR)
+        assert outcomes[ACCOUNTS].rows_appended == (1 if hours == 1 else 0)
+        assert outcomes[STUCK].rows_appended == 0
+    changes = warehouse.rows("select stream, change, column_name from ops.schema_changes")
+    assert len(changes) == 7 and {c["stream"] for c in changes} == {ACCOUNTS}
+    assert [v for v in accounts(warehouse) if v["_as_of"].hour == 0] == before
+    (row,) = warehouse.rows(
+        "select _unclassified from raw.engine__subs_account where _unclassified is not null"
+    )
+    kept = json.loads(row["_unclassified"])
+    known = {k: kept.pop(k) for k in ("score", "rank", "is_vip", "seen_at")}
+    assert known == {
+        "score": 7, "rank": "1.50", "is_vip": True, "seen_at": "2026-01-01 12:00:00+00"
+    }  # fmt: skip
+    # Texts, names that suggest a person and numbers as long as a card's.
+    assert set(kept) == {"nickname", "mobile", "vendor_no"}
+    assert {len(text) for text in kept.values()} == {64}
+    columns = warehouse.rows(
+        "select table_name from information_schema.columns where column_name = '_unclassified'"
+    )
+    assert [c["table_name"] for c in columns] == ["engine__subs_account"]
+
+
+def test_a_column_that_the_contract_learns_has_its_values(
+    extract: Extract,
+    warehouse: Warehouse,
+    sql: Sql,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sql(
+        "alter table subs_account add column nickname text default 'Nick'",
         "alter table subs_account drop column nickname",
     )
-    for hours in range(2):
-        extract("engine", streams={ACCOUNTS}, as_of=BASE + hours * HOUR)
-    (row,) = warehouse.rows("select * from ops.schema_changes")
-    assert (row["stream"], row["change"], row["column_name"]) == (
-        ACCOUNTS,
-        "column_added",
-        "nickname",
-    )
+    extract("engine", streams={ACCOUNTS})
+    warehouse.publish()
+    warehouse.close()
+    known = table(ACCOUNTS)
+    learned = replace(known, columns=(*known.columns, Column("nickname", "string")))
+    contract = tuple(learned if t is known else t for t in CONTRACT)
+    for module in ("sources.contract", "warehouse.duckdb", "extraction"):
+        monkeypatch.setattr(f"orchestration.{module}.CONTRACT", contract)
+    with open_warehouse(Settings(home=tmp_path), "write") as later:
+        outcome = extract("engine", streams={ACCOUNTS}, as_of=BASE + HOUR, into=later)[ACCOUNTS]
+        assert (outcome.status, outcome.rows_appended) == ("ok", 5)
+        found = later.rows(
+            "select nickname, _unclassified as kept from raw.engine__subs_account "
+            f"where _as_of > timestamp '{BASE:%Y-%m-%d %H:%M}'"
+        )
+        assert found == [{"nickname": "Nick", "kept": None}] * 5
+        again = extract("engine", streams={ACCOUNTS}, as_of=BASE + 2 * HOUR, into=later)[ACCOUNTS]
+        assert (again.mode, again.rows_appended) == ("delta", 0)
 
 
 def test_values_that_fit_no_column_are_kept_aside(

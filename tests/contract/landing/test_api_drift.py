@@ -1,0 +1,115 @@
+"""The shape of an API changes: what each change does to its stream, and to no other."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from orchestration.errors import ContractViolation
+from orchestration.simulation.platform import SimulatedPlatform
+from orchestration.warehouse import Warehouse
+from tests.contract.landing.conftest import Extract
+from tests.contract.simulation.handmade import BASE
+
+CUSTOMERS = "stripe.customers"
+INTENTS = "stripe.payment_intents"
+ISSUES = "jira.issues"
+HISTORIES = "jira.changelog_items"
+# Lists are read whole again after a week: every object is seen in its new shape.
+WEEK = timedelta(days=8)
+
+
+def rows(warehouse: Warehouse, stream: str) -> list[dict[str, Any]]:
+    return warehouse.rows(f"select * from raw.{stream.replace('.', '__')} order by all")
+
+
+STRIPE: dict[str, tuple[dict[str, Any], str]] = {
+    "renamed": ({"delinquent": None, "is_delinquent": False}, "column 'is_delinquent' is missing"),
+    "retyped to a text": ({"delinquent": "no"}, "column 'is_delinquent' is not true or false"),
+    "retyped to an object": ({"currency": {"code": "usd"}}, "column 'currency' is not a text"),
+    "retyped to a float": ({"created": 1.5}, "column 'created_at' is not a time"),
+}
+
+
+@pytest.mark.parametrize("change", STRIPE)
+def test_a_renamed_or_retyped_field_of_stripe_stops_its_stream_alone(
+    change: str, extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    shape, said = STRIPE[change]
+    extract("stripe", streams={CUSTOMERS, INTENTS})
+    before, standing = rows(warehouse, CUSTOMERS), warehouse.cursor(CUSTOMERS)
+    platform.switch(stripe_shape={"customer": shape})
+    outcomes = extract("stripe", streams={CUSTOMERS, INTENTS}, as_of=BASE + WEEK)
+    assert isinstance(outcomes[CUSTOMERS].error, ContractViolation)
+    assert said in str(outcomes[CUSTOMERS].error)
+    assert outcomes[INTENTS].status == "ok"
+    assert rows(warehouse, CUSTOMERS) == before
+    assert warehouse.cursor(CUSTOMERS) == standing
+
+
+JIRA: dict[str, tuple[dict[str, Any], str]] = {
+    "renamed": ({"summary": None, "title": "t"}, "column 'summary' has no value"),
+    "retyped to an object": ({"summary": {"text": "t"}}, "column 'summary' is not a text"),
+    "retyped to a text": ({"labels": "a, b"}, "column 'labels' is not an array"),
+    "retyped number": ({"customfield_10052": "many"}, "is not a whole number"),
+}
+
+
+@pytest.mark.parametrize("change", JIRA)
+def test_a_renamed_or_retyped_field_of_jira_stops_its_stream_alone(
+    change: str, extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    shape, said = JIRA[change]
+    platform.switch(jira_shape=shape)
+    outcomes = extract("jira")
+    assert isinstance(outcomes[ISSUES].error, ContractViolation)
+    assert said in str(outcomes[ISSUES].error)
+    assert rows(warehouse, ISSUES) == []
+    assert outcomes[HISTORIES].status == "ok" and outcomes[HISTORIES].rows_appended
+    platform.heal()
+    assert extract("jira", as_of=BASE + timedelta(hours=1))[ISSUES].rows_appended == 7
+
+
+@pytest.mark.parametrize("lost", ["updated", "created"])
+def test_a_jira_time_that_is_gone_moves_no_cursor(
+    lost: str, extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    platform.switch(jira_shape={lost: None})
+    outcomes = extract("jira")
+    assert f"column '{lost}_at'" in str(outcomes[ISSUES].error)
+    assert rows(warehouse, ISSUES) == [] and warehouse.cursor(ISSUES) is None
+    # How far the project was read is known by `updated` alone.
+    assert outcomes[HISTORIES].status == ("failed" if lost == "updated" else "ok")
+
+
+def test_an_unknown_value_of_an_enumeration_lands_as_it_is(
+    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    """Guessing a known one would hide it: the models and their tests say what they do not know."""
+    platform.switch(
+        stripe_shape={"payment_intent": {"status": "requires_teleportation"}},
+        jira_shape={"priority": {"id": "9", "name": "Cosmic"}},
+    )
+    outcomes = extract("stripe", "jira", streams={INTENTS, ISSUES})
+    assert {o.status for o in outcomes.values()} == {"ok"}
+    assert {r["status"] for r in rows(warehouse, INTENTS)} == {"requires_teleportation"}
+    assert {r["priority"] for r in rows(warehouse, ISSUES)} == {"Cosmic"}
+
+
+def test_a_new_field_is_kept_in_the_payload_and_reported_once(
+    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    extract("stripe", streams={CUSTOMERS, INTENTS})
+    assert warehouse.rows("select * from ops.schema_changes") == []
+    platform.switch(stripe_shape={"customer": {"loyalty_tier": "gold"}})
+    for weeks in (1, 2):
+        outcome = extract("stripe", streams={CUSTOMERS, INTENTS}, as_of=BASE + weeks * WEEK)
+        assert outcome[CUSTOMERS].rows_appended == (25 if weeks == 1 else 0)
+        assert outcome[INTENTS].rows_appended == 0
+    (change,) = warehouse.rows("select stream, change, column_name from ops.schema_changes")
+    assert change == {"stream": CUSTOMERS, "change": "field_added", "column_name": "loyalty_tier"}
+    latest = [r for r in rows(warehouse, CUSTOMERS) if r["_as_of"].date() > BASE.date()]
+    assert {json.loads(r["payload"])["loyalty_tier"] for r in latest} == {"gold"}
