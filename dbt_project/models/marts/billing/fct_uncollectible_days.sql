@@ -3,20 +3,24 @@ with
 
 invoices as (
 
-    select * from {{ ref('fct_invoices') }}
+    select
+        {{ date_of('marked_uncollectible_at') }} as observation_date,
+        coalesce(billing_reason, 'unknown') as billing_reason,
+        collection_method,
+        account_id,
+        is_recovered,
+    from {{ ref('fct_invoices') }}
     where marked_uncollectible_at is not null
 
 )
 
 select
-    {{ date_of('marked_uncollectible_at') }} as observation_date,
-    coalesce(billing_reason, 'unknown') as billing_reason,
+    observation_date,
+    billing_reason,
     collection_method,
-    coalesce(billing_reason, 'unknown') not in ('subscription_create', 'subscription_update')
-        as is_valid_debt,
+    billing_reason not in ('subscription_create', 'subscription_update') as is_valid_debt,
     count(*) as invoices,
     count(distinct account_id) as accounts,
     count(case when is_recovered then 1 end) as recovered_since,
 from invoices
-group by
-    {{ date_of('marked_uncollectible_at') }}, coalesce(billing_reason, 'unknown'), collection_method
+group by observation_date, billing_reason, collection_method
