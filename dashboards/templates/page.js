@@ -1,5 +1,7 @@
 (() => {
   "use strict";
+  // Once the first screen is painted the rest of the page is laid out too.
+  requestAnimationFrame(() => setTimeout(() => document.documentElement.classList.add("whole")));
   const proof = document.getElementById("proof");
   const body = document.getElementById("proof-body");
   const title = document.getElementById("proof-title");

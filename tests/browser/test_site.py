@@ -85,6 +85,10 @@ WALK = r"""() => {
   return { bad, walked };
 }"""
 
+WIDER = """() => [...document.querySelectorAll("main table")]
+  .filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map((e) => e.className)"""
+
 FEW_ENTRIES = """() => {
   for (const e of [...document.querySelectorAll("details.source")].slice(30)) e.remove();
 }"""
@@ -231,7 +235,7 @@ def test_no_page_scrolls_sideways(chromium: Browser, small_site: Path, width: in
 
 
 def test_print_cuts_no_drawing(chromium: Browser, small_site: Path) -> None:
-    """In print style no drawing is wider than its sheet, and none may break over two."""
+    """In print no drawing and no table is wider than its sheet; no drawing breaks over two."""
     with visit(chromium, small_site, width=700) as seen:
         for page in one_of_each(small_site)[:6]:
             seen.page.goto(page.as_uri())
@@ -248,6 +252,7 @@ def test_print_cuts_no_drawing(chromium: Browser, small_site: Path) -> None:
                 }).map((svg) => svg.parentElement.outerHTML.slice(0, 120))"""
             )
             assert cut == [], page.name
+            assert seen.page.evaluate(WIDER) == [], page.name
             assert len(seen.page.pdf(format="A4")) > 10_000
 
 
