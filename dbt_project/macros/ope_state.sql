@@ -52,3 +52,42 @@
 {% macro ope_is_live_billed(state) -%}
   {{ state }} in ('active_billed', 'scheduled_cancel', 'scheduled_downgrade', 'delayed_upgrade')
 {%- endmacro %}
+
+{#- stated_opes: query of every column of `relation` (versions of OPEs as they landed) with value_now,
+    value_next, license_form, subscription_id and subscription_item_id (of a Stripe licence),
+    rank_now, rank_next and state. A Stripe licence has one colon. -#}
+{% macro stated_opes(relation) -%}
+select
+        *,
+        {{ ope_state('ranked') }} as state,
+    from (
+        select
+            *,
+            {{ ope_rank('kind', 'value_now') }} as rank_now,
+            {{ ope_rank('kind', 'value_next') }} as rank_next,
+            case
+                when license_form = 'stripe' then {{ ope_licensed_subscription('license_source_id') }}
+            end as subscription_id,
+            case
+                when license_form = 'stripe' then {{ ope_licensed_item('license_source_id') }}
+            end as subscription_item_id,
+        from (
+            select
+                *,
+                nullif({{ array_element('value_phases', 0) }}, '') as value_now,
+                nullif({{ array_element('value_phases', 1) }}, '') as value_next,
+                {{ ope_license_form('license_source_id') }} as license_form,
+            from {{ relation }}
+        ) as phased
+    ) as ranked
+{%- endmacro %}
+
+{#- ope_licensed_subscription: what stands before the colon of a licence. -#}
+{% macro ope_licensed_subscription(license_source_id) -%}
+  substr({{ license_source_id }}, 1, strpos({{ license_source_id }}, ':') - 1)
+{%- endmacro %}
+
+{#- ope_licensed_item: what stands after the colon of a licence. -#}
+{% macro ope_licensed_item(license_source_id) -%}
+  substr({{ license_source_id }}, strpos({{ license_source_id }}, ':') + 1)
+{%- endmacro %}

@@ -174,6 +174,12 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("marked_by", "varchar"),
         ("marked_at", "timestamp not null"),
     ),
+    # One row a load and model that keeps states: what the model has judged, and by which rules.
+    "judged_loads": (
+        ("model", "varchar not null"),
+        ("rule_version", "varchar not null"),
+        ("load_id", "varchar not null"),
+    ),
 }
 
 

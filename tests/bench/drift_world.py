@@ -59,9 +59,9 @@ def load(connection: duckdb.DuckDBPyConnection, size: Size, day: int) -> None:
     # The backfill found nothing yet: the first day that is observed is the one after it.
     reads = [(day, DAYS[day])] if day else [(-1, BACKFILL), (0, DAYS[0])]
     connection.executemany(
-        "insert into ops.load_ledger values (?, ?, ?, ?, 'bench', 'delta', 0, 0, '{}', '', ?)",
+        "insert into ops.load_ledger values (?, ?, ?, ?, 'bench', 'delta', ?, 0, '{}', '', ?)",
         [
-            (f"{t.stream}@{number}", t.stream, t.source, at, at)
+            (f"{t.stream}@{number}", t.stream, t.source, at, int(at == DAYS[day]), at)
             for t in CONTRACT
             for number, at in reads
         ],

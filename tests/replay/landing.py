@@ -113,6 +113,7 @@ class Landing:
         shuffle: int | None = None,
     ) -> None:
         """Rows land of `streams` only (None: all); every stream's loads are in the ledger."""
+        self.warehouse = warehouse
         self.connection = duckdb.connect(str(warehouse), config={"threads": 1})
         self.world = world
         self._streams = streams

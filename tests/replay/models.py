@@ -50,6 +50,18 @@ class CompiledProject:
             }
         )
 
+    def keeping(self, *, keeps: bool = True) -> CompiledProject:
+        """Return the project as dbt compiles it when the kept tables stand, or when they do not."""
+        said = [f"/* kept tables stand */ {word}" for word in ("false", "true")]
+        return CompiledProject(
+            {
+                key: {**node, "compiled_code": node["compiled_code"].replace(said[not keeps], said[keeps])}
+                if node.get("compiled_code")
+                else node
+                for key, node in self.nodes.items()
+            }
+        )
+
     def order(self, targets: Collection[str]) -> list[dict[str, Any]]:
         """Return everything that the named models need, themselves included, in build order."""
         names = {n["name"]: key for key, n in self.nodes.items()}
@@ -85,8 +97,31 @@ class CompiledProject:
         if node["resource_type"] == "seed":
             connection.execute(f"create or replace table {relation} as {_seed_sql(node)}")
             return
+        if node["config"]["materialized"] == "kept":
+            _keep(connection, node, relation)
+            return
         kind = "view" if node["config"]["materialized"] == "view" else "table"
         connection.execute(f"create or replace {kind} {relation} as ({node['compiled_code']})")
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, node: dict[str, Any], relation: str) -> None:
+    """Do what macros/materializations/kept.sql does; dbt's own is held against it elsewhere."""
+    config, sql = node["config"], node["compiled_code"]
+    worklist = f'{node["schema"]}."{config["worklist"]}"'
+    named = f"select entity_id from {worklist} where entity_kind = '{config['entity_kind']}'"
+    before = f"select count(*) from {worklist} where entity_kind = 'load' and not is_new"
+    name = node["name"]
+    if connection.execute(before).fetchall() == [(0,)]:
+        connection.execute(f"create or replace table {relation} as ({sql})")
+        connection.execute("delete from ops.judged_loads where model = ?", [name])
+    elif connection.execute(f"select count(*) from ({named})").fetchall() != [(0,)]:
+        connection.execute(f"delete from {relation} where {config['entity_key']} in ({named})")
+        connection.execute(f"insert into {relation} select * from ({sql})")
+    connection.execute(
+        f"insert into ops.judged_loads select ?, rule_version, entity_id from {worklist}"
+        " where entity_kind = 'load' and is_new",
+        [name],
+    )
 
 
 def _seed_sql(node: dict[str, Any]) -> str:

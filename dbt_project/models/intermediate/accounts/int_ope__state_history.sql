@@ -19,41 +19,9 @@ object_products as (
 
 ),
 
-phased as (
-
-    select
-        *,
-        nullif({{ array_element('value_phases', 0) }}, '') as value_now,
-        nullif({{ array_element('value_phases', 1) }}, '') as value_next,
-        {{ ope_license_form('license_source_id') }} as license_form,
-    from versions
-
-),
-
-ranked as (
-
-    select
-        *,
-        {{ ope_rank('kind', 'value_now') }} as rank_now,
-        {{ ope_rank('kind', 'value_next') }} as rank_next,
-        case
-            when license_form = 'stripe'
-                then {{ regex_capture('license_source_id', '^(sub_[A-Za-z0-9_]+):') }}
-        end as subscription_id,
-        case
-            when license_form = 'stripe'
-                then {{ regex_capture('license_source_id', ':(si_[A-Za-z0-9_]+)$') }}
-        end as subscription_item_id,
-    from phased
-
-),
-
 stated as (
 
-    select
-        *,
-        {{ ope_state('ranked') }} as state,
-    from ranked
+    {{ stated_opes('versions') }}
 
 )
 

@@ -1,16 +1,33 @@
--- grain: one row a Stripe subscription item and interval between changes of anything it is judged by
-{{ config(materialized='table') }}
+-- grain: one row a Stripe item that is not settled and interval between changes of what it is judged by
+{{ config(
+    materialized='kept',
+    worklist='int_drift__stripe_worklist',
+    entity_kind='item',
+    entity_key='subscription_item_id',
+) }}
 -- A point is a moment at which the item, its subscription, an OPE that ever named it, or the price
 -- list changed. Every side is looked up at the point, so the verdict holds until the next one.
--- Nearly all items never change and agree with an OPE that never changed either: `settled` takes them
--- with plain joins, and only the others are followed point by point.
+-- Items that agree and never changed are no rows here: int_drift__stripe_worklist leaves them out.
 {% set dead_subscriptions = "('canceled', 'incomplete_expired')" %}
-with all_items as (
+with worklist as (
+    select * from {{ ref('int_drift__stripe_worklist') }}
+    where entity_kind = 'item'
+),
+
+subscriptions as (
+    select * from {{ ref('int_drift__stripe_followed_subscriptions') }}
+),
+
+opes as (
+    select * from {{ ref('int_drift__stripe_followed_opes') }}
+),
+
+items as (
     select
         subscription_item_id,
         subscription_id,
         price_id,
-        coalesce(unit_amount, cast(unit_amount_minor as decimal(38, 9))) as unit_amount,
+        coalesce(unit_amount, cast(unit_amount_minor as {{ numeric_type() }})) as unit_amount,
         lower(currency) as currency,
         recurring_interval,
         quantity,
@@ -19,35 +36,8 @@ with all_items as (
         valid_from,
         valid_to,
         is_deleted,
-    from {{ ref('stg_stripe__subscription_items_history') }}
-),
-
-all_subscriptions as (
-    select
-        subscription_id,
-        customer_id,
-        status,
-        valid_from,
-        valid_to,
-        is_deleted,
-    from {{ ref('stg_stripe__subscriptions_history') }}
-),
-
-all_opes as (
-    select
-        ope_id,
-        component,
-        kind,
-        value_now,
-        state,
-        is_live_billed,
-        subscription_id,
-        subscription_item_id,
-        updated_at,
-        valid_from,
-        valid_to,
-        is_deleted,
-    from {{ ref('int_ope__state_history') }}
+    from {{ ref('int_drift__stripe_followed_items') }}
+    where subscription_item_id in (select worklist.entity_id from worklist)
 ),
 
 prices as (
@@ -65,130 +55,12 @@ prices as (
     from {{ ref('stg_engine__catalog_prices_history') }}
 ),
 
--- prices that have had one version, one to a key
-lasting_prices as (
-    select
-        component,
-        value,
-        period,
-        currency,
-        min(stripe_price_id) as stripe_price_id,
-        min(unit_amount) as unit_amount,
-        min(valid_from) as valid_from,
-    from prices
-    group by component, value, period, currency
-    having
-        count(*) = 1
-        and max(case when is_withdrawn or valid_to is not null then 1 else 0 end) = 0
-),
-
-priced_components as (
-    select distinct component
-    from prices
-    where valid_from > (select min(first_price.valid_from) from prices as first_price)
-),
-
-named_twice as (
-    select subscription_item_id
-    from all_opes
-    where subscription_item_id is not null
-    group by subscription_item_id
-    having count(*) > 1
-),
-
-changed_items as (
-    select subscription_item_id from all_items
-    where valid_to is not null or is_deleted
-),
-
-changed_subscriptions as (
-    select subscription_id from all_subscriptions
-    where valid_to is not null or is_deleted
-),
-
-changed_opes as (
-    select ope_id from all_opes
-    where valid_to is not null or is_deleted
-),
-
--- one version each of item, subscription, OPE and price, none seen later than the item, all agreeing
-settled as (
-    select
-        items.subscription_item_id,
-        items.subscription_id,
-        items.currency,
-        items.current_period_end_at,
-        items.valid_from,
-        subscriptions.customer_id,
-        subscriptions.status as subscription_status,
-        opes.ope_id,
-        opes.state as ope_state,
-        opes.updated_at as ope_updated_at,
-    from all_items as items
-    inner join all_opes as opes
-        on
-            items.subscription_item_id = opes.subscription_item_id
-            and items.subscription_id = opes.subscription_id
-    inner join all_subscriptions as subscriptions
-        on items.subscription_id = subscriptions.subscription_id
-    inner join lasting_prices
-        on
-            opes.component = lasting_prices.component
-            and case opes.kind
-                when 'sum' then 'unit' when 'usage' then 'metered' else opes.value_now
-            end = lasting_prices.value
-            and items.recurring_interval = lasting_prices.period
-            and items.currency = lasting_prices.currency
-    where
-        opes.state in ('active_billed', 'scheduled_cancel', 'scheduled_downgrade')
-        and subscriptions.status in ('active', 'trialing', 'past_due')
-        and coalesce(items.bad_debt_item, '') <> 'true'
-        and items.unit_amount = lasting_prices.unit_amount
-        and items.price_id = lasting_prices.stripe_price_id
-        and (
-            opes.kind <> 'sum'
-            or items.quantity = {{ safe_cast_as('opes.value_now', 'bigint') }}
-        )
-        and opes.valid_from <= items.valid_from
-        and subscriptions.valid_from <= items.valid_from
-        and lasting_prices.valid_from <= items.valid_from
-        and opes.component not in (select component from priced_components)
-        and items.subscription_item_id not in (select subscription_item_id from changed_items)
-        and items.subscription_item_id not in (select subscription_item_id from named_twice)
-        and items.subscription_id not in (select subscription_id from changed_subscriptions)
-        and opes.ope_id not in (select ope_id from changed_opes)
-),
-
-items as (
-    select all_items.*
-    from all_items
-    left join settled on all_items.subscription_item_id = settled.subscription_item_id
-    where settled.subscription_item_id is null
-),
-
 item_keys as (
     select distinct
         subscription_item_id,
         subscription_id,
     from items
     where subscription_id is not null
-),
-
-subscriptions as (
-    select * from all_subscriptions
-    where subscription_id in (select subscription_id from item_keys)
-),
-
--- the OPEs that in any version named an item that is followed
-opes as (
-    select * from all_opes
-    where
-        ope_id in (
-            select all_opes.ope_id
-            from all_opes
-            where
-                all_opes.subscription_item_id in (select item_keys.subscription_item_id from item_keys)
-        )
 ),
 
 -- every OPE that in any version named the item, and since when
@@ -417,7 +289,7 @@ judged as (
     from classed
 ),
 
-followed as (
+final as (
     select
         subscription_item_id,
         subscription_id,
@@ -455,30 +327,6 @@ followed as (
         )
             as is_candidate,
     from judged
-),
-
-final as (
-    select * from followed
-    union all
-    select
-        subscription_item_id,
-        subscription_id,
-        customer_id,
-        subscription_status,
-        valid_from,
-        {{ end_of_time() }} as valid_to,
-        'expected_in_stripe' as line_item_class,
-        cast(null as string) as would_be_kind,
-        ope_id,
-        ope_state,
-        ope_updated_at,
-        valid_from as stripe_seen_at,
-        false as is_in_flight,
-        current_period_end_at,
-        currency,
-        cast(null as bigint) as amount_minor,
-        true as is_candidate,
-    from settled
 )
 
 select * from final

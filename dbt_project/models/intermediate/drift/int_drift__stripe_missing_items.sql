@@ -1,75 +1,31 @@
 -- grain: one row an OPE that Stripe should bill and interval in which the item it names is absent
-{{ config(materialized='table') }}
-with billed as (
-    select
-        ope_id,
-        account_id,
-        subscription_id,
-        subscription_item_id,
-        component,
-        kind,
-        value_now,
-        state,
-        updated_at,
-        valid_from,
-        valid_to,
-    from {{ ref('int_ope__state_history') }}
-    where
-        not is_deleted
-        and subscription_item_id is not null
-        -- a workflow holds the verdict back and does not make the item less absent
-        and (is_live_billed or state = 'in_flight')
+{{ config(
+    materialized='kept',
+    worklist='int_drift__stripe_worklist',
+    entity_kind='ope',
+    entity_key='ope_id',
+) }}
+with worklist as (
+    select * from {{ ref('int_drift__stripe_worklist') }}
+    where entity_kind = 'ope'
 ),
 
 items as (
-    select
-        subscription_item_id,
-        subscription_id,
-        valid_from,
-        valid_to,
-        is_deleted,
-    from {{ ref('stg_stripe__subscription_items_history') }}
+    select * from {{ ref('int_drift__stripe_followed_items') }}
 ),
 
 subscriptions as (
-    select
-        subscription_id,
-        valid_from,
-        valid_to,
-        is_deleted,
-    from {{ ref('stg_stripe__subscriptions_history') }}
-),
-
--- an item that has had one version, there at least as long as the OPE, is not missing
-standing as (
-    select
-        items.subscription_item_id,
-        items.subscription_id,
-        greatest(items.valid_from, subscriptions.valid_from) as valid_from,
-    from items
-    inner join subscriptions on items.subscription_id = subscriptions.subscription_id
-    where
-        not items.is_deleted
-        and not subscriptions.is_deleted
-        and items.subscription_item_id not in (
-            select items.subscription_item_id from items
-            where items.valid_to is not null or items.is_deleted
-        )
-        and items.subscription_id not in (
-            select subscriptions.subscription_id from subscriptions
-            where subscriptions.valid_to is not null or subscriptions.is_deleted
-        )
+    select * from {{ ref('int_drift__stripe_followed_subscriptions') }}
 ),
 
 opes as (
-    select billed.*
-    from billed
-    left join standing
-        on
-            billed.subscription_item_id = standing.subscription_item_id
-            and billed.subscription_id = standing.subscription_id
-            and standing.valid_from <= billed.valid_from
-    where standing.subscription_item_id is null
+    select * from {{ ref('int_drift__stripe_followed_opes') }}
+    where
+        ope_id in (select worklist.entity_id from worklist)
+        and not is_deleted
+        and subscription_item_id is not null
+        -- a workflow holds the verdict back and does not make the item less absent
+        and (is_live_billed or state = 'in_flight')
 ),
 
 -- moments at which the item or its subscription may have come or gone

@@ -1,5 +1,12 @@
--- grain: one row a zone and interval between changes of the zone or of the OPEs of its plan
-{{ config(materialized='table') }}
+-- grain: one row a zone that is not settled and interval between changes of the zone or of the OPEs of its plan
+{{ config(
+    materialized='kept',
+    worklist='int_drift__zone_plan_worklist',
+    entity_kind='zone',
+    entity_key='zone_id',
+) }}
+-- Zones that agree and never changed are no rows here: int_drift__zone_plan_worklist leaves them out.
+-- depends_on: {{ ref('int_drift__zone_plan_worklist') }}
 with zones as (
     select
         zone_id,
@@ -10,22 +17,11 @@ with zones as (
         valid_from,
         valid_to,
         is_deleted,
-    from {{ ref('stg_core__zones_history') }}
+    from {{ ref('int_drift__zone_plan_followed_zones') }}
 ),
 
 opes as (
-    select
-        object_id as zone_id,
-        ope_id,
-        account_id,
-        value_now,
-        state,
-        updated_at,
-        valid_from,
-        valid_to,
-        is_deleted,
-    from {{ ref('int_ope__state_history') }}
-    where component = 'zone_plan' and object_type = 'zone'
+    select * from {{ ref('int_drift__zone_plan_followed_opes') }}
 ),
 
 -- a deletion may carry the key alone, so the end of a version is a point as well as its beginning

@@ -7,7 +7,23 @@ with days as (
 
 item_states as (
     select * from {{ ref('int_drift__stripe_item_states') }}
-    where is_candidate
+),
+
+items as (
+    select * from {{ ref('stg_stripe__subscription_items_history') }}
+    where
+        not is_deleted
+        and subscription_item_id not in (select item_states.subscription_item_id from item_states)
+),
+
+subscriptions as (
+    select * from {{ ref('stg_stripe__subscriptions_history') }}
+    where not is_deleted
+),
+
+opes as (
+    select * from {{ ref('int_ope__state_history') }}
+    where is_live_billed
 ),
 
 stripe_customers as (
@@ -34,33 +50,71 @@ customer_accounts as (
     group by engine_customers.stripe_customer_id
 ),
 
-final as (
+-- items that are no rows of the states agree with the OPE that names them, and never changed
+settled_items as (
+    select
+        items.subscription_item_id,
+        items.subscription_id,
+        min(subscriptions.customer_id) as customer_id,
+        min(opes.ope_id) as ope_id,
+        min(subscriptions.status) as subscription_status,
+        'expected_in_stripe' as line_item_class,
+    from items
+    inner join days on {{ is_valid_at('items', 'days.day_end_at') }}
+    inner join subscriptions
+        on
+            items.subscription_id = subscriptions.subscription_id
+            and {{ is_valid_at('subscriptions', 'days.day_end_at') }}
+    inner join opes
+        on
+            items.subscription_item_id = opes.subscription_item_id
+            and items.subscription_id = opes.subscription_id
+            and {{ is_valid_at('opes', 'days.day_end_at') }}
+    group by items.subscription_item_id, items.subscription_id
+),
+
+day_items as (
     select
         item_states.subscription_item_id,
         item_states.subscription_id,
         item_states.customer_id,
-        customer_accounts.account_id,
         item_states.ope_id,
         item_states.subscription_status,
-        case
-            when item_states.line_item_class = 'bad_debt_item' then item_states.line_item_class
-            when
-                coalesce(nullif(stripe_customers.account_type, ''), engine_accounts.account_type)
-                = 'ad_hoc_contract'
-                then 'contract'
-            else item_states.line_item_class
-        end as line_item_class,
-        days.observation_date as value_date,
+        item_states.line_item_class,
     from item_states
     inner join days
         on
             item_states.valid_from <= days.day_end_at
             and days.day_end_at < item_states.valid_to
+    where item_states.is_candidate
+    union all
+    select * from settled_items
+),
+
+final as (
+    select
+        day_items.subscription_item_id,
+        day_items.subscription_id,
+        day_items.customer_id,
+        customer_accounts.account_id,
+        day_items.ope_id,
+        day_items.subscription_status,
+        case
+            when day_items.line_item_class = 'bad_debt_item' then day_items.line_item_class
+            when
+                coalesce(nullif(stripe_customers.account_type, ''), engine_accounts.account_type)
+                = 'ad_hoc_contract'
+                then 'contract'
+            else day_items.line_item_class
+        end as line_item_class,
+        days.observation_date as value_date,
+    from day_items
+    cross join days
     left join stripe_customers
         on
-            item_states.customer_id = stripe_customers.customer_id
+            day_items.customer_id = stripe_customers.customer_id
             and {{ is_valid_at('stripe_customers', 'days.day_end_at') }}
-    left join customer_accounts on item_states.customer_id = customer_accounts.stripe_customer_id
+    left join customer_accounts on day_items.customer_id = customer_accounts.stripe_customer_id
     left join engine_accounts
         on
             customer_accounts.account_id = engine_accounts.account_id

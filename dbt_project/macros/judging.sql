@@ -1,0 +1,133 @@
+{#- Judging anew only what has changed: which loads a detector has not judged yet, which versions its
+    work needs, and by which rules the kept states were judged. A detector's worklist names the
+    entities; models with materialization `kept` replace their states and keep the others. -#}
+
+{#- loads_to_judge: query of (stream, load_id, is_first, is_new) over the committed loads of
+    `streams`. is_first: the stream's first load with rows. is_new: not judged yet by every model of
+    `kept` under the present rules. Everything is new after a change of the rules or an erasure,
+    when a kept table is gone, when a first load is new, and when the ledger has forgotten a load
+    that was judged. Reads `ops`. -#}
+{% macro loads_to_judge(streams, kept) -%}
+select
+        stream,
+        load_id,
+        is_first,
+        not is_judged or max(case when is_first and not is_judged then 1 else 0 end) over () = 1
+            as is_new,
+    from (
+        select
+            load_ledger.stream,
+            load_ledger.load_id,
+            load_ledger.rows_appended > 0
+            and row_number() over (
+                partition by load_ledger.stream
+                order by
+                    case when load_ledger.rows_appended > 0 then 0 else 1 end,
+                    load_ledger.as_of,
+                    load_ledger.load_id
+            ) = 1 as is_first,
+            judged.load_id is not null as is_judged,
+        from {{ source('ops', 'load_ledger') }} as load_ledger
+        left join (
+            select load_id
+            from {{ source('ops', 'judged_loads') }}
+            where
+                model in ('{{ kept | join("', '") }}')
+                and rule_version = {{ rule_version_of(kept) }}
+                and {{ are_standing(kept) }}
+                and not exists (
+                    select 1
+                    from {{ source('ops', 'judged_loads') }} as known
+                    where
+                        known.model in ('{{ kept | join("', '") }}')
+                        and known.load_id not in (
+                            select committed.load_id
+                            from {{ source('ops', 'load_ledger') }} as committed
+                        )
+                )
+            group by load_id
+            having count(distinct model) = {{ kept | length }}
+        ) as judged on load_ledger.load_id = judged.load_id
+        where load_ledger.stream in ('{{ streams | join("', '") }}')
+    ) as loads
+{%- endmacro %}
+
+{#- rule_version_of: expression of the version of the rules of `models`: a hash of their SQL and that
+    of all they read, macros included, and the number of erasures, which take rows out of the past. -#}
+{% macro rule_version_of(models) -%}
+  '{{ rules_hash(models) if execute else '' }}-'
+                || cast((select count(*) from {{ source('ops', 'erasures') }}) as string)
+{%- endmacro %}
+
+{#- are_standing: `true` when every model of `models` has its table and no full refresh is asked for. -#}
+{% macro are_standing(models) -%}
+  {%- set gone = [] -%}
+  {%- if execute -%}
+    {%- for name in models -%}
+      {%- set found = adapter.get_relation(this.database, this.schema, name) -%}
+      {%- if found is none or found.type != 'table' -%}{%- do gone.append(name) -%}{%- endif -%}
+    {%- endfor -%}
+  {%- endif -%}
+  /* kept tables stand */ {{ 'false' if gone or flags.FULL_REFRESH else 'true' }}
+{%- endmacro %}
+
+{#- rules_hash: hash of the SQL of the named models and of everything below them, with the text of
+    every macro of this project that they use. -#}
+{% macro rules_hash(models) -%}
+  {%- set waiting = [] -%}
+  {%- for node in graph.nodes.values() if node.name in models and node.resource_type == 'model' -%}
+    {%- do waiting.append(node.unique_id) -%}
+  {%- endfor -%}
+  {%- set texts = {} -%}
+  {#- the list grows while it is walked -#}
+  {%- for unique_id in waiting -%}
+    {%- set node = graph.nodes.get(unique_id) -%}
+    {%- if node and unique_id not in texts -%}
+      {%- do texts.update({unique_id: node.raw_code or node.checksum.checksum}) -%}
+      {%- do waiting.extend(node.depends_on.get('nodes', [])) -%}
+      {%- for macro in node.depends_on.get('macros', []) -%}
+        {%- do macro_texts(macro, texts) -%}
+      {%- endfor -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {{- local_md5(tojson(texts, sort_keys=true)) -}}
+{%- endmacro %}
+
+{#- macro_texts: puts the text of a macro of this project, and of those it calls, into `texts`. -#}
+{% macro macro_texts(unique_id, texts) -%}
+  {%- set name = unique_id.split('.')[2] -%}
+  {%- if unique_id.startswith('macro.paygo.') and unique_id not in texts and name in context -%}
+    {%- set definition = context[name].macro -%}
+    {%- do texts.update({unique_id: definition.macro_sql}) -%}
+    {%- for called in definition.depends_on.macros -%}
+      {%- do macro_texts(called, texts) -%}
+    {%- endfor -%}
+  {%- endif -%}
+{%- endmacro %}
+
+{#- history_of: query of the committed versions of the keys that the CTE `keys` names: the columns,
+    valid_from, valid_to, is_deleted. As the staging history of the stream, which would order the
+    versions of all keys before anybody could say which ones are wanted. -#}
+{% macro history_of(stream, key, keys, columns) -%}
+select
+        {{ key }},
+        {%- for column in columns %}
+        {{ column }},
+        {%- endfor %}
+        _as_of as valid_from,
+        lead(_as_of) over (partition by {{ key }} order by _as_of) as valid_to,
+        _is_deleted as is_deleted,
+    from {{ source('raw', stream | replace('.', '__')) }}
+    where
+        {{ is_committed(stream) }}
+        and {{ key }} in (select {{ key }} from {{ keys }})
+{%- endmacro %}
+
+{#- is_committed: condition that a raw row of the stream came with a load that the ledger holds. -#}
+{% macro is_committed(stream) -%}
+  _load_id in (
+            select load_ledger.load_id
+            from {{ source('ops', 'load_ledger') }} as load_ledger
+            where load_ledger.stream = '{{ stream }}'
+        )
+{%- endmacro %}
