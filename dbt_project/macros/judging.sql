@@ -6,8 +6,8 @@
     `streams`. is_first: the stream's first load with rows. is_new: not judged yet by every model of
     `kept` under the present rules. Everything is new after a change of the rules or an erasure,
     when a kept table is gone, when a first load is new, and when the ledger has forgotten a load
-    that was judged. Reads `ops`. -#}
-{% macro loads_to_judge(streams, kept) -%}
+    that was judged. `rule_version` and `is_standing` are what the two macros below say of `kept`. -#}
+{% macro loads_to_judge(streams, kept, rule_version, is_standing) -%}
 select
         stream,
         load_id,
@@ -33,8 +33,8 @@ select
             from {{ source('ops', 'judged_loads') }}
             where
                 model in ('{{ kept | join("', '") }}')
-                and rule_version = {{ rule_version_of(kept) }}
-                and {{ are_standing(kept) }}
+                and rule_version = {{ rule_version }}
+                and {{ is_standing }}
                 and not exists (
                     select 1
                     from {{ source('ops', 'judged_loads') }} as known

@@ -20,6 +20,12 @@ BACKFILL = "2026-03-01 00:00:00"
 CHANGED = "i % 100 = 7"
 """One per cent of every table is another on the second day."""
 
+FLAGGED = 54
+"""One account in so many is in bad debt."""
+PLAN_SERVICES = ("edge_cache", "managed_firewall_rules", "priority_support", "custom_certificates")
+RULES_SERVICE = "page_rules"
+"""Services of the two components that the world sells (seeds/component_services.csv)."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -103,11 +109,18 @@ def _tables(size: Size, day: int) -> list[tuple[str, int, dict[str, str]]]:
     wrong = f"i % 1000 in ({7 if day else 3}, 501)"
     item = f"'sub_' || {sub} || ':si_' || i"
     named = f"case when i < {size.items} then {item} else 'ADMIN:goodwill' end"
+    # Every account with a zone has the services of its plan, every account that of its rules; who
+    # is flagged has none of what is billed, and a quarter has its rules for nothing.
+    services = len(PLAN_SERVICES)
+    is_plan = f"i < {services * size.zones}"
+    holder = f"(case when {is_plan} then i // {services} else i - {services * size.zones} end)"
+    plan_service = f"({list(PLAN_SERVICES)})[1 + i % {services}]"
+    is_barred = f"{holder} % {FLAGGED} = 0 and ({is_plan} or {holder} >= {size.opes - size.items})"
     return [
         ("engine.subs_account", accounts, {
             "account_id": account.format("i"),
             "account_type": "case when i % 50 = 1 then 'enterprise' else 'pay_go' end",
-            "flags": "case when i % 54 = 0 then 32768 else 0 end",
+            "flags": f"case when i % {FLAGGED} = 0 then 32768 else 0 end",
             "currency": "'usd'",
         }),
         ("engine.subs_customer", accounts, {
@@ -160,6 +173,12 @@ def _tables(size: Size, day: int) -> list[tuple[str, int, dict[str, str]]]:
             "recurring_interval": "'year'",
             "quantity": f"case when {is_zone} then 1 when i % 1000 = 17 then 4 else 3 end",
             "current_period_end_at": "timestamp '2026-09-01'",
+        }),
+        ("core.entitlements", len(PLAN_SERVICES) * size.zones + accounts, {
+            "entitlement_id": "'ent_' || i",
+            "account_id": account.format(holder),
+            "service": f"case when {is_plan} then {plan_service} else '{RULES_SERVICE}' end",
+            "state": f"case when {is_barred} then 'NONE' else 'GRANTED' end",
         }),
         ("core.zones", size.zones, {
             "zone_id": "'zon_' || i",

@@ -41,34 +41,37 @@ class CompiledProject:
 
     def at(self, compiled_for: str, as_of: str) -> CompiledProject:
         """Return the project as dbt would compile it for another moment of the run."""
-        return CompiledProject(
-            {
-                key: {**node, "compiled_code": node["compiled_code"].replace(compiled_for, as_of)}
-                if node.get("compiled_code")
-                else node
-                for key, node in self.nodes.items()
-            }
-        )
+        return self._replaced(compiled_for, as_of)
 
     def keeping(self, *, keeps: bool = True) -> CompiledProject:
         """Return the project as dbt compiles it when the kept tables stand, or when they do not."""
-        said = [f"/* kept tables stand */ {word}" for word in ("false", "true")]
+        says = "/* kept tables stand */ "
+        return self._replaced(f"{says}{not keeps}".lower(), f"{says}{keeps}".lower())
+
+    def _replaced(self, old: str, new: str) -> CompiledProject:
         return CompiledProject(
             {
-                key: {**node, "compiled_code": node["compiled_code"].replace(said[not keeps], said[keeps])}
+                key: {**node, "compiled_code": node["compiled_code"].replace(old, new)}
                 if node.get("compiled_code")
                 else node
                 for key, node in self.nodes.items()
             }
         )
 
-    def order(self, targets: Collection[str]) -> list[dict[str, Any]]:
-        """Return everything that the named models need, themselves included, in build order."""
+    def order(
+        self, targets: Collection[str], without: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Return everything that the named models need, themselves included, in build order.
+
+        Nodes whose name holds a part of `without` are left out, with what they alone need.
+        """
         names = {n["name"]: key for key, n in self.nodes.items()}
         done: dict[str, None] = {}
 
         def visit(key: str) -> None:
             if key in done or key not in self.nodes:
+                return
+            if any(part in self.nodes[key]["name"] for part in without):
                 return
             for parent in self.nodes[key]["depends_on"].get("nodes", []):
                 visit(parent)

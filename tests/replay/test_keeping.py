@@ -60,10 +60,10 @@ def anew(landing: Landing, project: CompiledProject, scratch: Path) -> Iterator[
 
 
 def portions(days: list[Path], seed: int) -> Iterator[list[Path]]:
-    """All days in order, one to nine at a time."""
+    """All days in order, four to ten at a time."""
     chance = random.Random(seed)
     while days:
-        size = chance.randint(1, 9)
+        size = chance.randint(4, 10)
         yield days[:size]
         days = days[size:]
 
@@ -90,7 +90,7 @@ def test_kept_states_are_those_of_a_full_refresh(
                 for name in KEPT:
                     assert found[name] == expected[name], f"{name} after {portion[-1].name}"
         assert all(expected.values())
-        assert len(judged) > 4
+        assert len(judged) > 2
         assert sum(judged[1:]) > 0
         assert min(judged[1:]) < everything / 2, "everything was judged every day"
         keeping.build(landing.connection, TARGETS)
@@ -112,7 +112,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory, project: CompiledProject) -> 
         project.keeping().build(landing.connection, KEPT)
         landing.land(every[20:25])
         project.keeping().build(landing.connection, KEPT)
-        assert 0 < entities(landing.connection)
+        assert entities(landing.connection) > 0
         landing.connection.execute("checkpoint")
     return folder
 
@@ -168,7 +168,8 @@ def test_nothing_old_stands_after(
     shutil.copyfile(kept / "warehouse.duckdb", tmp_path / "warehouse.duckdb")
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), config={"threads": 1}) as connection:
         for name in KEPT:
-            connection.execute(f"update intermediate.{name} set valid_from = timestamp '2020-01-01'")
+            spoiled = f"update intermediate.{name} set valid_from = timestamp '2020-01-01'"
+            connection.execute(spoiled)
         happens(connection)
         rules(project.keeping()).build(connection, KEPT)
         found = states(connection)

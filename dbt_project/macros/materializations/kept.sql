@@ -105,9 +105,9 @@
 {#- record_judged: the loads that the worklist knew are judged by this model now. -#}
 {% macro record_judged(model, worklist, is_everything) -%}
   {%- if is_everything -%}
-  delete from {{ source('ops', 'judged_loads') }} where model = '{{ model }}';
+  delete from {{ source('ops', 'judged_loads').render() }} where model = '{{ model }}';
   {%- endif %}
-  insert into {{ source('ops', 'judged_loads') }} (model, rule_version, load_id)
+  insert into {{ source('ops', 'judged_loads').render() }} (model, rule_version, load_id)
   select '{{ model }}', rule_version, entity_id
   from {{ worklist }}
   where entity_kind = 'load' and is_new;

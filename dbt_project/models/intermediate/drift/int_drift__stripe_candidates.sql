@@ -1,5 +1,7 @@
 -- grain: one row a day, entity and verdict of the Stripe detector, excluded ones included
 {{ config(materialized='table') }}
+{#- Not a CTE: DuckDB would write down the whole table. #}
+{% set raw_customers = source('raw', 'engine__subs_customer') %}
 with days as (
     select * from {{ ref('int_drift__days') }}
     where detector = 'stripe'
@@ -22,28 +24,97 @@ stream_days as (
     select * from {{ ref('int_time__stream_days') }}
 ),
 
+-- Of everything else only the histories that a candidate needs are put in order. A deleted version
+-- says nothing.
+missing_keys as (
+    select distinct subscription_id
+    from missing_items
+),
+
+all_subscriptions as (
+    {{ history_of(
+        'stripe.subscriptions', 'subscription_id', 'missing_keys', ['customer_id', 'currency']
+    ) }}
+),
+
+item_keys as (
+    select distinct subscription_item_id
+    from {{ source('raw', 'stripe__subscription_items') }}
+    where subscription_id in (select missing_keys.subscription_id from missing_keys)
+),
+
+all_items as (
+    {{ history_of('stripe.subscription_items', 'subscription_item_id', 'item_keys', [
+        'subscription_id', 'current_period_end_at', 'recurring_interval', 'currency',
+    ]) }}
+),
+
+customer_keys as (
+    select customer_id
+    from item_states
+    union distinct
+    select customer_id
+    from all_subscriptions
+    union distinct
+    select stripe_customer_id
+    from {{ raw_customers }} as raw_customers
+    where account_id in (select missing_items.account_id from missing_items)
+),
+
+all_stripe_customers as (
+    {{ history_of('stripe.customers', 'customer_id', 'customer_keys', ['account_type']) }}
+),
+
+customer_row_keys as (
+    select customer_row_id
+    from {{ raw_customers }} as raw_customers
+    where stripe_customer_id in (select customer_keys.customer_id from customer_keys)
+    union distinct
+    select customer_row_id
+    from {{ raw_customers }} as raw_customers
+    where account_id in (select missing_items.account_id from missing_items)
+),
+
+all_engine_customers as (
+    {{ history_of('engine.subs_customer', 'customer_row_id', 'customer_row_keys', [
+        'account_id', 'stripe_customer_id',
+    ]) }}
+),
+
+account_keys as (
+    select account_id
+    from all_engine_customers
+    union distinct
+    select account_id
+    from missing_items
+),
+
+all_engine_accounts as (
+    {{ history_of('engine.subs_account', 'account_id', 'account_keys', ['account_type']) }}
+),
+
 subscriptions as (
-    select * from {{ ref('stg_stripe__subscriptions_history') }}
+    select * from all_subscriptions
     where not is_deleted
 ),
 
 items as (
-    select * from {{ ref('stg_stripe__subscription_items_history') }}
+    select * from all_items
     where not is_deleted
 ),
 
 stripe_customers as (
-    select * from {{ ref('stg_stripe__customers_history') }}
+    select * from all_stripe_customers
     where not is_deleted
 ),
 
 engine_customers as (
-    select * from {{ ref('stg_engine__customers_history') }}
+    select * from all_engine_customers
     where not is_deleted
 ),
 
 engine_accounts as (
-    select * from {{ ref('stg_engine__accounts_history') }}
+    select * from all_engine_accounts
     where not is_deleted
 ),
 

@@ -16,12 +16,12 @@ keys as (
     select ope_id
     from {{ raw_opes }} as raw_opes
     where
-        {{ ope_licensed_item('license_source_id') }} in (
+        license_source_id like 'sub%'
+        and {{ ope_licensed_item('license_source_id') }} in (
             select worklist.entity_id
             from worklist
             where worklist.entity_kind = 'item'
         )
-        and {{ is_committed(opes) }}
 ),
 
 versions as (

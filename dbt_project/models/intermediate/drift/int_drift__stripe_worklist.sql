@@ -28,7 +28,9 @@ horizons as (
 ),
 
 loads as (
-    {{ loads_to_judge([opes, objects, catalogue, items, subscriptions], kept) }}
+    {{ loads_to_judge(
+        [opes, objects, catalogue, items, subscriptions], kept, rule_version_of(kept), are_standing(kept)
+    ) }}
 ),
 
 -- first loads are new all together or not at all
@@ -87,12 +89,10 @@ touched_subscriptions as (
 items_of_touched_subscriptions as (
     select subscription_item_id
     from {{ raw_items }} as raw_items
-    where
-        subscription_id in (select subscription_id from touched_subscriptions)
-        and {{ is_committed(items) }}
+    where subscription_id in (select subscription_id from touched_subscriptions)
 ),
 
--- every version of an OPE, read only when something was touched
+-- every version of an OPE with a Stripe licence, read only when something was touched
 namings as (
     select
         ope_id,
@@ -101,11 +101,13 @@ namings as (
         {{ ope_licensed_subscription('license_source_id') }} as subscription_id,
         {{ ope_licensed_item('license_source_id') }} as subscription_item_id,
     from {{ raw_opes }} as raw_opes
-    where _load_id in (
-        select load_id
-        from loads
-        where stream = '{{ opes }}' and exists (select 1 from touching_loads)
-    )
+    where
+        license_source_id like 'sub%'
+        and _load_id in (
+            select load_id
+            from loads
+            where stream = '{{ opes }}' and exists (select 1 from touching_loads)
+        )
 ),
 
 touched_namings as (

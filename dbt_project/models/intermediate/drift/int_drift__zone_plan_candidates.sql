@@ -14,8 +14,17 @@ merged_accounts as (
     select * from {{ ref('int_drift__merged_accounts') }}
 ),
 
+account_keys as (
+    select distinct account_id
+    from zone_states
+),
+
+all_engine_accounts as (
+    {{ history_of('engine.subs_account', 'account_id', 'account_keys', ['account_type']) }}
+),
+
 engine_accounts as (
-    select * from {{ ref('stg_engine__accounts_history') }}
+    select * from all_engine_accounts
     where not is_deleted
 ),
 

@@ -13,8 +13,8 @@ object_keys as (
     select distinct object_product_id
     from {{ raw_objects }} as raw_objects
     where
-        object_id in (select worklist.entity_id from worklist where worklist.entity_kind = 'zone')
-        and {{ is_committed(objects) }}
+        object_type = 'zone'
+        and object_id in (select worklist.entity_id from worklist where worklist.entity_kind = 'zone')
 ),
 
 objects as (
@@ -36,9 +36,7 @@ last_objects as (
 keys as (
     select distinct ope_id
     from {{ raw_opes }} as raw_opes
-    where
-        object_product_id in (select last_objects.object_product_id from last_objects)
-        and {{ is_committed(opes) }}
+    where object_product_id in (select last_objects.object_product_id from last_objects)
 ),
 
 versions as (

@@ -18,7 +18,9 @@ horizons as (
 ),
 
 loads as (
-    {{ loads_to_judge([opes, objects, zones], kept) }}
+    {{ loads_to_judge(
+        [opes, objects, zones], kept, rule_version_of(kept), are_standing(kept)
+    ) }}
 ),
 
 -- first loads are new all together or not at all
@@ -58,9 +60,7 @@ touched_objects as (
     union distinct
     select object_product_id
     from {{ raw_opes }} as raw_opes
-    where
-        ope_id in (select ope_id from touched_opes)
-        and {{ is_committed(opes) }}
+    where ope_id in (select ope_id from touched_opes)
 ),
 
 -- every zone that such an object ever was
@@ -68,8 +68,8 @@ zones_of_touched_objects as (
     select object_id as zone_id
     from {{ raw_objects }} as raw_objects
     where
-        object_product_id in (select object_product_id from touched_objects)
-        and {{ is_committed(objects) }}
+        object_type = 'zone'
+        and object_product_id in (select object_product_id from touched_objects)
 ),
 
 first_zones as (
