@@ -116,7 +116,8 @@ class Measured:
         table = scan["extra_info"]["Table"]
         columns = scan["extra_info"].get("Projections", [])
         columns = [columns] if isinstance(columns, str) else columns
-        return sum(self._width(table, column) for column in columns)
+        # A count reads no column, and a row's number is none.
+        return sum(self._width(table, column) for column in columns if column not in ("", "rowid"))
 
     def _width(self, table: str, column: str) -> int:
         known: dict[tuple[str, str], int] = self.__dict__.setdefault("_widths", {})
