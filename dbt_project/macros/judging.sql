@@ -68,7 +68,7 @@ select
       {%- if found is none or found.type != 'table' -%}{%- do gone.append(name) -%}{%- endif -%}
     {%- endfor -%}
   {%- endif -%}
-  /* kept tables stand */ {{ 'false' if gone or flags.FULL_REFRESH else 'true' }}
+  /* kept tables stand */ {{ 'false' if gone or (execute and flags.FULL_REFRESH) else 'true' }}
 {%- endmacro %}
 
 {#- rules_hash: hash of the SQL of the named models and of everything below them, with the text of

@@ -82,12 +82,12 @@ select
     ) as ranked
 {%- endmacro %}
 
-{#- ope_licensed_subscription: what stands before the colon of a licence. -#}
+{#- ope_licensed_subscription: what stands before the colon of a licence; empty without a colon. -#}
 {% macro ope_licensed_subscription(license_source_id) -%}
-  substr({{ license_source_id }}, 1, strpos({{ license_source_id }}, ':') - 1)
+  substr({{ license_source_id }}, 1, greatest(strpos({{ license_source_id }}, ':') - 1, 0))
 {%- endmacro %}
 
-{#- ope_licensed_item: what stands after the colon of a licence. -#}
+{#- ope_licensed_item: what stands after the colon of a licence; all of it without a colon. -#}
 {% macro ope_licensed_item(license_source_id) -%}
   substr({{ license_source_id }}, strpos({{ license_source_id }}, ':') + 1)
 {%- endmacro %}
