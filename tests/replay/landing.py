@@ -163,7 +163,9 @@ class Landing:
             [(*entry, entry[3]) for entry in ledger],
         )
         self.connection.executemany(
-            "insert into ops.stream_runs values (?, ?, ?, ?, ?, null, null, ?)", attempts
+            "insert into ops.stream_runs (run_id, stream, source, as_of, status, recorded_at)"
+            " values (?, ?, ?, ?, ?, ?)",
+            attempts,
         )
 
     def _insert(
