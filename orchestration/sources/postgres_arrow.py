@@ -7,13 +7,14 @@ caller reads them again with the query that treats each by its rule. Nothing is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.sources.arrow import ARROW_TYPES
-from orchestration.sources.contract import RawTable
+from orchestration.sources.contract import Column, RawTable
 from orchestration.sources.misfits import MAX_TIME, MIN_TIME, unfit_decimal
 from orchestration.sources.postgres_sql import ADDITIONAL
 
@@ -28,12 +29,17 @@ _BOUNDS = {
 
 def plain_rows(table: RawTable, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, list[str]]:
     """Return the rows in which every value fits, typed, and the keys of the others."""
-    odd = _odd_rows(table, batch)
+    numbers = {c.name: _decimals(batch.column(c.name)) for c in _numeric(table)}
+    odd = _odd_rows(table, batch, numbers)
     keys: list[str] = []
     if odd is not None:
         keys = [str(k) for k in batch.column(table.primary_key).filter(odd).to_pylist()]
         batch = batch.filter(pc.invert(odd))
-    arrays = [_typed(batch.column(c.name), c.type) for c in table.landed_columns]
+        numbers = {}
+    arrays = [
+        _typed(batch.column(c.name), c.type) if (n := numbers.get(c.name)) is None else n
+        for c in table.landed_columns
+    ]
     names = [c.name for c in table.landed_columns]
     # What stands beside the contract's columns is passed on.
     beside = [n for n in batch.schema.names if n == "_key_hash" or n.startswith(ADDITIONAL)]
@@ -50,7 +56,22 @@ def _typed(array: pa.Array, kind: str) -> pa.Array:
     return array.cast(ARROW_TYPES[kind])  # type: ignore[index]
 
 
-def _odd_rows(table: RawTable, batch: pa.RecordBatch) -> pa.Array | None:
+def _numeric(table: RawTable) -> list[Column]:
+    return [c for c in table.landed_columns if c.type == "numeric"]
+
+
+def _decimals(array: pa.Array) -> pa.Array | None:
+    """Return the numbers as decimals; None when one of them is none that the column holds."""
+    text = array.storage if isinstance(array, pa.ExtensionArray) else array
+    try:
+        return text.cast(ARROW_TYPES["numeric"])
+    except pa.ArrowInvalid:
+        return None
+
+
+def _odd_rows(
+    table: RawTable, batch: pa.RecordBatch, numbers: Mapping[str, pa.Array | None]
+) -> pa.Array | None:
     """Return which rows have a value that no column can hold; None when there is none."""
     odd = batch.column("_nested") if "_nested" in batch.schema.names else None
     if odd is not None:
@@ -62,7 +83,7 @@ def _odd_rows(table: RawTable, batch: pa.RecordBatch) -> pa.Array | None:
             found = _outside(array, *_BOUNDS[column.type])
         elif column.type == "string_array":
             found = _with_null_elements(array)
-        elif column.type == "numeric":
+        elif column.type == "numeric" and numbers[column.name] is None:
             found = _unfit(array)
         if found is not None:
             odd = found if odd is None else pc.or_(odd, found)
@@ -86,11 +107,7 @@ def _with_null_elements(array: pa.Array) -> pa.Array | None:
     return pa.array([i in rows for i in range(len(array))], pa.bool_())
 
 
-def _unfit(array: pa.Array) -> pa.Array | None:
+def _unfit(array: pa.Array) -> pa.Array:
     text = array.storage if isinstance(array, pa.ExtensionArray) else array
-    try:
-        text.cast(ARROW_TYPES["numeric"])
-    except pa.ArrowInvalid:
-        values = text.to_pylist()
-        return pa.array([v is not None and unfit_decimal(Decimal(v)) for v in values], pa.bool_())
-    return None
+    values = text.to_pylist()
+    return pa.array([v is not None and unfit_decimal(Decimal(v)) for v in values], pa.bool_())

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 _KEY_HASH = "_key_hash"
 
+# Looking for common parts of ids and hashes, which hardly have any, is a quarter of the whole
+# load. Columns of few values are still written as a dictionary.
+_TOO_SLOW = "dict_fsst"
+
 
 class DirectInsert:
     """`rows` and `key_hash` are of what came; `check` refuses a batch."""
@@ -59,6 +63,7 @@ class DirectInsert:
     def insert(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Write rows as they come: one statement, so that the engine reads ahead and sorts out."""
         if not self.is_open:
+            self._db.execute(f"set global disabled_compression_methods = '{_TOO_SLOW}'")
             self._db.execute("begin transaction")
             self.is_open = True
         landed = landed_schema(self._table)
@@ -107,8 +112,12 @@ class DirectInsert:
             self._db.execute(f"drop view if exists {name}")
         if not self._request.has_unique_keys:
             self._leave_one_a_key()
-        self.is_open = False
+        self._close()
         return self.rows
+
+    def _close(self) -> None:
+        self.is_open = False
+        self._db.execute("reset global disabled_compression_methods")
 
     def _leave_one_a_key(self) -> None:
         raw, key = raw_relation(self._table), quoted(self._table.primary_key)
@@ -124,10 +133,10 @@ class DirectInsert:
     def undo(self) -> None:
         """Take everything back; harmless when there is nothing."""
         if self.is_open:
-            self.is_open = False
             # The transaction may have been rolled back by what failed in it.
             with contextlib.suppress(duckdb.Error):
                 self._db.execute("rollback")
+            self._close()
 
 
 def _sum(hashes: pa.Array) -> int:
