@@ -76,7 +76,7 @@ class Site:
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestration.sources.jira._ISSUES_A_PAGE", 10)
     monkeypatch.setattr("orchestration.sources.jira._IDS_A_PAGE", 50)
-    monkeypatch.setattr("orchestration.sources.jira_plan.ISSUES_A_HISTORY_CALL", 100)
+    monkeypatch.setattr("orchestration.sources.jira_plan.ISSUES_A_HISTORY_CALL", 70)
 
 
 def read(reader: JiraReader, since: datetime | None = None) -> tuple[list[str], list[str]]:
@@ -100,7 +100,7 @@ def test_every_issue_and_history_comes_once(times: str, workers: int) -> None:
     assert sorted(issues) == everyone
     assert sorted(items) == everyone
     assert reader.asked == set(everyone)
-    assert site.counting.paths["bulkfetch"] <= NUMBER // 100 + 1
+    assert site.counting.paths["bulkfetch"] <= NUMBER // 70 + 1
     # Creation times that crowd make guesses of where to cut worse, not the result.
     assert site.counting.paths["jql"] <= (1.35 if times == "even" else 2.0) * NUMBER / 10
     if workers == 1:

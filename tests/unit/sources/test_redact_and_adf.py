@@ -143,7 +143,7 @@ PIECES = [
 
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_size=6))
 def test_a_json_text_that_is_passed_over_holds_nothing_to_mask(pieces: list[str]) -> None:
-    body = {"text": "".join(pieces), "list": [{"deep": p} for p in pieces], "number": 4242424242424}
+    body = {"text": "".join(pieces), "list": [{"deep": p} for p in pieces], "number": 4242}
     masked = redact_strings(body)
     assert json.loads(redacted_json(body)) == masked
     if masked != body:
