@@ -33,7 +33,6 @@ HELD_OTHERWISE = frozenset(
         "fct_payment_days",
         "fct_product_probations",
         "fct_service_access",
-        "fct_stripe_line_items",
         "fct_stuck_events",
         "fct_subscription_items",
         "fct_subscriptions",
@@ -42,13 +41,10 @@ HELD_OTHERWISE = frozenset(
         "int_accounts__customer_owners",
         "int_accounts__payment_profiles",
         "int_billing__first_payments",
-        "int_drift__double_charges",
         "int_drift__entitlement_candidates",
-        "int_drift__triple_store_candidates",
         "int_knowledge__prediction_days",
         "int_support__issue_histories",
         "int_support__pattern_weeks",
-        "int_time__stream_horizons",
         "int_time__stream_rows",
     }
 )
