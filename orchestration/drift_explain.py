@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 LIFE_SQL = """
 select
-    current.*,
+    latest.*,
     kinds.title, kinds.description as rule, kinds.harm
-from reporting.rpt_drift_current as current
+from reporting.rpt_drift_current as latest
 inner join seeds.drift_kinds as kinds
-    on kinds.detector = current.detector and kinds.kind = current.kind
-where current.discrepancy_id = ?
+    on kinds.detector = latest.detector and kinds.kind = latest.kind
+where latest.discrepancy_id = ?
 """
 
 EXCLUSION_SQL = """

@@ -25,10 +25,10 @@ select
     days.discrepancy_id, days.entity_id, days.account_id, days.kind, days.state,
     days.first_seen, days.last_seen, days.reopened, days.is_opening_stock,
     days.amount_minor, days.currency,
-    current.mark, current.mark_reason, current.is_back_since_mark
+    latest.mark, latest.mark_reason, latest.is_back_since_mark
 from reporting.rpt_drift_days as days
-inner join reporting.rpt_drift_current as current
-    on current.discrepancy_id = days.discrepancy_id
+inner join reporting.rpt_drift_current as latest
+    on latest.discrepancy_id = days.discrepancy_id
 where days.detector = ? and days.observation_date = ?
 order by days.discrepancy_id
 """
