@@ -92,9 +92,9 @@ def test_what_commands_ask_passes_the_analysis(analyzed: Analyzed, number: int) 
 def test_every_claim_of_the_page_passes_the_analysis(
     analyzed: Analyzed, demo_home: DemoHome
 ) -> None:
-    with open_warehouse(Settings(home=demo_home.home, _env_file=None), "read") as warehouse:
-        with Snapshot(warehouse) as snapshot:
-            claims = declare(read_names(snapshot, read_evidence(warehouse)))
+    settings = Settings(home=demo_home.home, _env_file=None)
+    with open_warehouse(settings, "read") as warehouse, Snapshot(warehouse) as snapshot:
+        claims = declare(read_names(snapshot, read_evidence(warehouse)))
     assert len(claims) > 300
     for claim in claims:
         assert analyzed.server.catalog.analyze(spelled(claim.sql)).columns, claim.claim_id
