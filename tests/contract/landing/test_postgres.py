@@ -184,16 +184,16 @@ def test_an_additional_column_is_reported_once_and_kept(
     extract("engine", streams={ACCOUNTS, STUCK})
     before = accounts(warehouse)
     sql(
-        "alter table subs_account add column nickname text, add column score int, "
+        "alter table subs_account add column flavour text, add column score int, "
         "add column rank numeric, add column is_vip bool, add column seen_at timestamptz, "
         "add column mobile bigint, add column vendor_no bigint",
-        "alter table subs_account drop column nickname, drop column score, drop column rank, "
+        "alter table subs_account drop column flavour, drop column score, drop column rank, "
         "drop column is_vip, drop column seen_at, drop column mobile, drop column vendor_no",
     )
     # Nobody moves updated_at when a column is filled.
     first = before[0]["account_id"]
     sql(
-        "update subs_account set nickname = 'Nick', score = 7, rank = 1.50, is_vip = true, "
+        "update subs_account set flavour = 'Mint', score = 7, rank = 1.50, is_vip = true, "
         "seen_at = '2026-01-01 12:00:00Z', mobile = 491701234567, vendor_no = 4242424242424242 "
         f"where account_id = '{first}'"
     )
@@ -213,7 +213,7 @@ def test_an_additional_column_is_reported_once_and_kept(
         "score": 7, "rank": "1.50", "is_vip": True, "seen_at": "2026-01-01 12:00:00+00"
     }  # fmt: skip
     # Texts, names that suggest a person and numbers as long as a card's.
-    assert set(kept) == {"nickname", "mobile", "vendor_no"}
+    assert set(kept) == {"flavour", "mobile", "vendor_no"}
     assert {len(text) for text in kept.values()} == {64}
     columns = warehouse.rows(
         "select table_name from information_schema.columns where column_name = '_unclassified'"
