@@ -49,6 +49,10 @@ def small_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return build_site(warehouse, settings, AT).path
 
 
+SMALL_FIRST = ["small", pytest.param("demo", marks=pytest.mark.full)]
+"""For what takes long on the demo's pages and is the same templates' doing on small ones."""
+
+
 @pytest.fixture(params=["small", "demo"])
 def site(request: pytest.FixtureRequest, small_site: Path) -> Path:
     """The small page, and the demo's page when this run has made a demo."""

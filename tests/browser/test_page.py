@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import visit
+from tests.browser.conftest import SMALL_FIRST, visit
 
 pytestmark = pytest.mark.browser
 
@@ -110,6 +110,7 @@ def test_board_filter_shows_only_what_was_asked(chromium: Browser, small_site: P
         assert rows.count() == 18
 
 
+@pytest.mark.parametrize("site", SMALL_FIRST, indirect=True)
 def test_axe_finds_no_violation(chromium: Browser, site: Path) -> None:
     with visit(chromium, site) as seen:
         assert violations(seen.page, "body") == []

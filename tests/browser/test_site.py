@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import KINDS, one_of_each, visit
+from tests.browser.conftest import KINDS, SMALL_FIRST, one_of_each, visit
 from tests.browser.test_page import (
     BARE_NUMBERS,
     CLAIMS_WITHOUT_OPENER,
@@ -94,6 +94,7 @@ FEW_ENTRIES = """() => {
 }"""
 
 
+@pytest.mark.parametrize("site", SMALL_FIRST, indirect=True)
 def test_every_page_opens_from_disk_without_request_or_complaint(
     chromium: Browser, site: Path
 ) -> None:
