@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from dashboards.claims import declare
 from dashboards.editions import Result, execute
@@ -17,6 +16,7 @@ from dashboards.evidence import read_evidence
 from dashboards.format import number_of, table
 from dashboards.names import read_names
 from dashboards.snapshot import Snapshot
+from orchestration.closing import Closing
 from orchestration.errors import PermanentFailure
 from orchestration.warehouse.base import Warehouse
 
@@ -57,7 +57,7 @@ Part = str | Figure
 """A sentence is a row of words and figures."""
 
 
-class Figures:
+class Figures(Closing):
     """Executes claims on demand; `taken` holds what was asked for, by claim id."""
 
     def __init__(self, warehouse: Warehouse) -> None:
@@ -67,16 +67,8 @@ class Figures:
         self._declared = {claim.claim_id: claim for claim in declare(self.names)}
         self.taken: dict[str, Result] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.snapshot.__exit__(kind, error, trace)
+    def close(self) -> None:
+        self.snapshot.close()
 
     def has(self, claim_id: str) -> bool:
         """Say whether the claim is declared for what the warehouse holds."""

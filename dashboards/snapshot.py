@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from dashboards.evidence import reporting_tables
+from orchestration.closing import Closing
 from orchestration.warehouse.base import Warehouse
 
 _MODEL = re.compile(r"\breporting\.(\w+)")
 
 
-class Snapshot:
+class Snapshot(Closing):
     """The reporting models, held in memory as far as they were asked for."""
 
     def __init__(self, warehouse: Warehouse) -> None:
@@ -31,15 +31,7 @@ class Snapshot:
         self._models = reporting_tables(warehouse)
         self._copied: set[str] = set()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._connection.close()
 
     def has(self, model: str) -> bool:

@@ -16,12 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import httpx
 
 from orchestration.clock import iso
+from orchestration.closing import Closing
 from orchestration.errors import PermanentFailure
 from orchestration.simulation.changes import World
 from orchestration.simulation.faults import FaultRule, Switches
@@ -51,7 +51,7 @@ class PlatformEndpoints:
         return {f"PAYGO_{name.upper()}": value for name, value in vars(self).items()}
 
 
-class SimulatedPlatform:
+class SimulatedPlatform(Closing):
     """PostgreSQL, Stripe and Jira over one generated world.
 
     `world_dir` is what `paygo world` wrote; servers keep their data under `home`. Before
@@ -75,14 +75,6 @@ class SimulatedPlatform:
     def __enter__(self) -> SimulatedPlatform:
         self.start()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def endpoints(self) -> PlatformEndpoints:

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import orjson
 
+from orchestration.closing import Closing
 from orchestration.errors import PermanentFailure, TransientFailure
 from orchestration.sources.governor import Governor
 
@@ -34,7 +34,7 @@ class RetryPolicy:
     longest_retry_after: float = 120.0
 
 
-class HttpSource:
+class HttpSource(Closing):
     """One API: base address, headers, limit. `name` is what messages call it."""
 
     def __init__(
@@ -87,15 +87,7 @@ class HttpSource:
         self._clients.append(client)
         return client
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         for client in self._clients:
             client.close()
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
+from orchestration.closing import Closing
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.sources.adf import adf_text
 from orchestration.sources.contract import table
@@ -51,7 +51,7 @@ def millis(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-class JiraSource:
+class JiraSource(Closing):
     """One Jira site and project, read with one token; a context manager."""
 
     def __init__(
@@ -73,16 +73,8 @@ class JiraSource:
             governor=Governor(requests_per_second),
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._http.__exit__(kind, error, trace)
+    def close(self) -> None:
+        self._http.close()
 
     def probe(self) -> None:
         """Make sure who we are and that the project may be browsed; PermanentFailure if not."""

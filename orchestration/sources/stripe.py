@@ -8,11 +8,11 @@ is decided by `stripe_plan`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
+from orchestration.closing import Closing
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.settings import STRIPE_API_VERSION
 from orchestration.sources.governor import Governor
@@ -28,7 +28,7 @@ def endpoint_of(path: str) -> str:
     return "/".join(path.split("/")[2::2])
 
 
-class StripeSource:
+class StripeSource(Closing):
     """One Stripe account, read with one restricted key; a context manager, thread-safe."""
 
     def __init__(
@@ -50,16 +50,8 @@ class StripeSource:
             endpoint_of=endpoint_of,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._http.__exit__(kind, error, trace)
+    def close(self) -> None:
+        self._http.close()
 
     def is_limited(self, path: str) -> bool:
         """Whether requests to a list wait for our own pace, so that more would not help."""

@@ -5,20 +5,20 @@ Belongs here: decisions about loads that no engine's SQL changes. Does not: stat
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 
+from orchestration.closing import Closing
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, LoadResult, StagedLoad, StreamCursor
 
 
-class Handle(ABC):
+class Handle(Closing):
     """The shared half of a `base.Warehouse`; the engine brings the rest."""
 
     def __init__(self) -> None:
@@ -29,27 +29,12 @@ class Handle(ABC):
         """See `base.Warehouse`."""
 
     @abstractmethod
-    def close(self) -> None:
-        """See `base.Warehouse`."""
-
-    @abstractmethod
     def _read_cursors(self) -> Iterable[StreamCursor]:
         """Read where every stream stands."""
 
     @abstractmethod
     def _is_in_ledger(self, load: str) -> bool:
         """Say whether the ledger holds a load of that id."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def land(
         self,

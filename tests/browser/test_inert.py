@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from dashboards.build import build_site
 from orchestration.settings import Settings
@@ -89,7 +89,7 @@ def test_names_run_nothing_turn_nothing_and_keep_their_place(
             if found:
                 loose[page.name] = found
             seen_names += seen.page.locator("bdi").count()
-            assert seen.page.locator("main img").count() == 0
+            expect(seen.page.locator("main img")).to_have_count(0)
         assert seen.complaints == []
         assert all(url.startswith("file:") and url.endswith(".html") for url in seen.requests)
     assert loose == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import SMALL_FIRST, visit
 
@@ -71,43 +71,43 @@ def test_a_number_opens_its_source(chromium: Browser, site: Path, how: str) -> N
             figure.focus()
             seen.page.keyboard.press("Enter")
         proof = seen.page.locator("#proof")
-        assert proof.is_visible()
+        expect(proof).to_be_visible()
         said = proof.inner_text()
         for part in ("Value", "Status", "Last check", "Owner", "Sources", "Query", "Query hash"):
             assert part in said
         assert "reporting.rpt_metric_status" in said
         assert "engine.subs_stuck_events" in said
         seen.page.keyboard.press("Escape")
-        assert not proof.is_visible()
+        expect(proof).to_be_hidden()
         assert seen.complaints == []
 
 
 def test_a_drawing_and_a_row_open_their_source(chromium: Browser, small_site: Path) -> None:
     with visit(chromium, small_site) as seen:
         seen.page.locator("#tickets figure svg").first.click()
-        assert "rpt_tickets_weekly" in seen.page.locator("#proof").inner_text()
+        expect(seen.page.locator("#proof")).to_contain_text("rpt_tickets_weekly")
         seen.page.locator("#proof [data-close]").click()
         seen.page.locator(".heat tbody tr td").first.click()
-        assert "rpt_tickets_weekly" in seen.page.locator("#proof").inner_text()
+        expect(seen.page.locator("#proof")).to_contain_text("rpt_tickets_weekly")
 
 
 def test_sources_open_without_script(chromium: Browser, small_site: Path) -> None:
     with visit(chromium, small_site, script=False) as seen:
         seen.page.locator("#board a[data-claim='metric.stuck_events.value']").first.click()
         source = seen.page.locator("[id='source-metric.stuck_events.value']")
-        assert source.is_visible()
-        assert not seen.page.locator(".filters").is_visible()
+        expect(source).to_be_visible()
+        expect(seen.page.locator(".filters")).to_be_hidden()
 
 
 def test_board_filter_shows_only_what_was_asked(chromium: Browser, small_site: Path) -> None:
     with visit(chromium, small_site) as seen:
         rows = seen.page.locator(".board tbody tr:visible")
-        assert rows.count() == 18
+        expect(rows).to_have_count(18)
         seen.page.get_by_role("button", name="Stale").click()
-        assert rows.count() == 11
+        expect(rows).to_have_count(11)
         assert seen.page.get_by_role("button", name="Stale").get_attribute("aria-pressed") == "true"
         seen.page.get_by_role("button", name="All").click()
-        assert rows.count() == 18
+        expect(rows).to_have_count(18)
 
 
 @pytest.mark.parametrize("site", SMALL_FIRST, indirect=True)

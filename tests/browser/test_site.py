@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import KINDS, SMALL_FIRST, one_of_each, visit
 from tests.browser.test_page import (
@@ -199,9 +199,9 @@ def test_keys_reach_what_can_be_pressed(chromium: Browser, small_site: Path, kin
         assert len(set(reached)) >= min(30, stops - 2)
         page.locator("main a[data-claim]").first.focus()
         page.keyboard.press("Enter")
-        assert page.locator("#proof").is_visible()
+        expect(page.locator("#proof")).to_be_visible()
         page.keyboard.press("Escape")
-        assert not page.locator("#proof").is_visible()
+        expect(page.locator("#proof")).to_be_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -261,16 +261,16 @@ def test_two_editions_are_compared(chromium: Browser, small_site: Path) -> None:
     with visit(chromium, small_site) as seen:
         page = seen.page
         page.goto((small_site.parent / "editions/index.html").as_uri())
-        assert page.locator(".comparison").first.is_visible()
+        expect(page.locator(".comparison").first).to_be_visible()
         page.locator("select[name=then]").select_option("0")
-        assert "same figures" in page.locator("#compared").inner_text()
+        expect(page.locator("#compared")).to_contain_text("same figures")
         page.locator("select[name=then]").select_option("1")
         rows = page.locator("#compared tbody tr")
-        assert rows.count() == 2
-        assert "metric.stuck_events.value" in page.locator("#compared").inner_text()
+        expect(rows).to_have_count(2)
+        expect(page.locator("#compared")).to_contain_text("metric.stuck_events.value")
         rows.last.locator("a").last.click()
-        assert "/editions/" in page.url
-        assert page.locator("[id='source-metric.stuck_events.value'] dl").is_visible()
+        # The address changes before the page it names is there: what follows waits for it.
+        expect(page.locator("[id='source-metric.stuck_events.value'] dl")).to_be_visible()
         assert seen.complaints == []
 
 
@@ -288,5 +288,5 @@ def test_permanent_link_of_a_claim_opens_it(chromium: Browser, small_site: Path)
         address = (small_site.parent / "claims.html").as_uri()
         seen.page.goto(f"{address}#source-metric.stuck_events.value")
         source = seen.page.locator("[id='source-metric.stuck_events.value'] dl")
-        assert source.is_visible()
+        expect(source).to_be_visible()
         assert "rpt_metric_status" in source.inner_text()
