@@ -92,15 +92,14 @@ def run_demo(home: Path, choice: DemoChoice, watcher: Watcher) -> RunReport:
 
 
 def _demo(settings: Settings, choice: DemoChoice, watcher: Watcher) -> RunReport:
-    import dagster as dg
-
     check_choice(choice)  # before anything that takes time
+    from orchestration.defs.instance import passing_instance
+
     now = datetime.fromtimestamp(NOW, UTC)
     settings = settings.model_copy(update={"now": iso(now)})
     folder = settings.home / "world"
     # Thousands of events: on disk, Dagster's log would cost more than the work it records.
-    instance = dg.DagsterInstance.ephemeral()
-    stages = Stages(settings, now, instance=instance, on_stage=watcher.stage)
+    stages = Stages(settings, now, instance=passing_instance(), on_stage=watcher.stage)
     with ThreadPoolExecutor(1) as background:
         # dbt parses in a process of its own while one core is free.
         manifest = background.submit(_parse_models, settings)

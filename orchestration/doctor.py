@@ -19,6 +19,7 @@ import httpx
 
 from orchestration.clock import iso
 from orchestration.errors import PaygoError, TransientFailure
+from orchestration.loopback import require_free_port
 from orchestration.settings import STRIPE_API_VERSION, Settings
 from orchestration.sources.contract import tables
 from orchestration.workspace import run_lock
@@ -127,8 +128,6 @@ def _bigquery(settings: Settings) -> Iterator[Finding]:
 
 
 def _port(_: Settings) -> Iterator[Finding]:
-    from orchestration.defs.serve import require_free_port
-
     try:
         require_free_port(UI_PORT)
     except PaygoError as error:

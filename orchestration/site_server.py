@@ -9,8 +9,7 @@ from pathlib import Path
 import typer
 
 from orchestration.errors import PermanentFailure
-
-LOOPBACK = "127.0.0.1"
+from orchestration.loopback import LOOPBACK
 
 
 def serve_folder(folder: Path, port: int) -> None:

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from orchestration.defs.dbt import dbt_environment, prepare_manifest
-from orchestration.errors import PermanentFailure
+from orchestration.loopback import LOOPBACK, require_free_port
 from orchestration.settings import Settings
 from orchestration.workspace import REPOSITORY, dagster_home
-
-LOOPBACK = "127.0.0.1"
-
-
-def require_free_port(port: int) -> None:
-    """Raise PermanentFailure when something listens on the loopback port already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            raise PermanentFailure(
-                f"port {port} is in use.",
-                tried=f"binding {LOOPBACK}:{port}",
-                todo="choose another one with --port, or stop what uses it.",
-            ) from error
 
 
 def serve_ui(settings: Settings, port: int) -> int:

@@ -23,13 +23,13 @@ import httpx
 from orchestration.clock import iso
 from orchestration.closing import Closing
 from orchestration.errors import PermanentFailure
+from orchestration.loopback import LOOPBACK
 from orchestration.simulation.changes import World
 from orchestration.simulation.faults import FaultRule, Switches
 from orchestration.simulation.http_server import ServerConfig
 from orchestration.simulation.postgres import SimulatedPostgres
 from orchestration.simulation.postgres_load import DATABASES, PlatformDatabases
 
-_LOOPBACK = "127.0.0.1"
 _EMAIL = "extraction@example.com"
 
 
@@ -100,7 +100,7 @@ class SimulatedPlatform(Closing):
         except BaseException:
             self.close()
             raise
-        base = f"http://{_LOOPBACK}:{self._port}"
+        base = f"http://{LOOPBACK}:{self._port}"
         dsn = self._postgres.reader_dsn
         self._endpoints = PlatformEndpoints(
             stripe_api_base=base,
@@ -185,10 +185,10 @@ class SimulatedPlatform(Closing):
             # Accepted connections inherit it; without, every answer waits 40 ms for an ACK.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                listener.bind((_LOOPBACK, self._port))
+                listener.bind((LOOPBACK, self._port))
             except OSError as error:
                 raise PermanentFailure(
-                    f"Port {self._port} of {_LOOPBACK} cannot be used: {error.strerror}.",
+                    f"Port {self._port} of {LOOPBACK} cannot be used: {error.strerror}.",
                     tried="start the simulated Stripe and Jira",
                     todo="stop the process that uses the port, or choose another one.",
                 ) from None
@@ -217,7 +217,7 @@ class SimulatedPlatform(Closing):
     def _command(self, command: str, body: Mapping[str, Any]) -> dict[str, Any]:
         if self._process is None:
             raise RuntimeError("the simulated platform has not been started")
-        url = f"http://{_LOOPBACK}:{self._port}/_simulator/{command}"
+        url = f"http://{LOOPBACK}:{self._port}/_simulator/{command}"
         headers = {"x-simulator-token": self._config.control_token}
         try:
             answer = self._control.post(url, json=body, headers=headers)

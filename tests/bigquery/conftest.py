@@ -11,6 +11,9 @@ import pytest
 from tests.bigquery.analyzer_server import AnalyzerServer
 from tests.bigquery.project import landed_catalog, run_dbt
 
+WORKLIST_COUNTS = ("loads_judged", "entities")
+"""Columns of what a kept model asks its worklist before anything else."""
+
 
 @dataclass(frozen=True)
 class Analyzed:
@@ -20,6 +23,8 @@ class Analyzed:
     folder: Path
     said: str
     code: int
+    known: int = 0
+    """Statements that the server had seen before."""
 
 
 @pytest.fixture(scope="session")
@@ -27,5 +32,18 @@ def analyzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analyzed]:
     """Everything that a run builds: seeds, models with their DDL, data tests, snapshots."""
     folder = tmp_path_factory.mktemp("analyzed")
     with AnalyzerServer(landed_catalog()) as server:
+        server.rows[WORKLIST_COUNTS] = ("0", "0")
         done = run_dbt(server, folder, "build", "--exclude-resource-types", "unit_test")
         yield Analyzed(server, folder, done.stdout + done.stderr, done.returncode)
+
+
+@pytest.fixture(scope="session")
+def analyzed_again(analyzed: Analyzed, tmp_path_factory: pytest.TempPathFactory) -> Analyzed:
+    """The second run of what a run only adds to: one entity of every kind is on the worklists."""
+    folder = tmp_path_factory.mktemp("again")
+    known = len(analyzed.server.statements)
+    analyzed.server.rows[WORKLIST_COUNTS] = ("1", "1")
+    added_to = ("config.materialized:kept", "config.materialized:incremental")
+    done = run_dbt(analyzed.server, folder, "run", "--select", *added_to)
+    said = done.stdout + done.stderr
+    return Analyzed(analyzed.server, folder, said, done.returncode, known)

@@ -38,6 +38,7 @@ def bigquery_environment(endpoint: str) -> dict[str, str]:
         "PAYGO_BIGQUERY_PROJECT": PROJECT,
         "PAYGO_BIGQUERY_API_ENDPOINT": endpoint,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_LOG_LEVEL_FILE": "none",
     }
 
 

@@ -59,6 +59,20 @@ def test_nothing_of_the_project_was_left_out(analyzed: Analyzed) -> None:
 
 
 @full
+def test_what_a_second_run_adds_passes_the_analysis(analyzed_again: Analyzed) -> None:
+    assert analyzed_again.server.refusals == []
+    assert analyzed_again.code == 0, analyzed_again.said[-4000:]
+    kinds = Counter(
+        found.kind for _, found in analyzed_again.server.statements[analyzed_again.known :]
+    )
+    # Each kept model gives up its entities and takes them anew in one transaction, and records.
+    assert kinds["resolved_begin_stmt_node"] == kinds["resolved_commit_stmt_node"] == 3
+    assert kinds["resolved_delete_stmt_node"] >= 3
+    assert kinds["resolved_insert_stmt_node"] >= 6
+    assert kinds["resolved_create_table_as_select_stmt_node"] == 0, kinds
+
+
+@full
 def test_every_job_of_dbt_has_labels_and_a_limit(analyzed: Analyzed) -> None:
     for configuration in analyzed.server.configurations:
         if "query" in configuration and "dryRun" not in configuration:

@@ -64,7 +64,11 @@ class Dbt:
                 *variables,
                 *arguments,
             ],
-            env={**os.environ, "PAYGO_DUCKDB_PATH": str(self.warehouse)},
+            env={
+                **os.environ,
+                "PAYGO_DUCKDB_PATH": str(self.warehouse),
+                "DBT_LOG_LEVEL_FILE": "none",
+            },
             capture_output=True,
             text=True,
             check=False,
