@@ -34,6 +34,7 @@ from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_node_kind_pb2 as kin
 
 _WINCH = 2
 RENEW_AFTER = 60
+RENEW_AFTER_STATEMENTS = 12
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 # BigQuery's own additions to ZetaSQL (data types, "Integer types": aliases of INT64).
@@ -174,6 +175,7 @@ class Catalog:
         self.relations = dict(relations)
         self._registered: int | None = None
         self._since: set[tuple[str, str]] = set()
+        self._made_for_one = 0
 
     def add(self, dataset: str, name: str, columns: Columns) -> None:
         """Make a relation known, in place of one of the same name."""
@@ -207,14 +209,20 @@ class Catalog:
         """Hand the request a catalog that holds all that the statement names.
 
         The registered one, as long as it does; one made for this statement when only a few
-        relations are newer; and when many are, a new one is registered.
+        relations are newer; and when many are, or many statements ask for them, a new one is
+        registered.
         """
         request.ClearField("registered_catalog_id")
         request.ClearField("simple_catalog")
         is_new = any(name in sql for _, name in self._since)
         if self._registered is not None and not is_new:
             request.registered_catalog_id = self._registered
-        elif self._registered is not None and len(self._since) < RENEW_AFTER:
+        elif (
+            self._registered is not None
+            and len(self._since) < RENEW_AFTER
+            and self._made_for_one < RENEW_AFTER_STATEMENTS
+        ):
+            self._made_for_one += 1
             named = {key: c for key, c in self.relations.items() if key[1] in sql}
             request.simple_catalog.CopyFrom(self._message(named))
         else:
@@ -229,6 +237,7 @@ class Catalog:
         answer = _call("RegisterCatalog", request, messages.RegisterResponse)
         self._registered = answer.registered_id
         self._since.clear()
+        self._made_for_one = 0
 
     def _message(self, relations: Mapping[tuple[str, str], Columns]) -> Any:
         """Return relations under both spellings: with the project and without."""
