@@ -11,12 +11,13 @@ import sqlalchemy
 def passing_instance() -> dg.DagsterInstance:
     """Return an instance that keeps its records in memory, and its connections to them.
 
-    Left to itself the log opens a connection for every event, and each reads the schema again:
+    Left to itself Dagster opens a connection for every event, and each reads the schema again:
     5 of 7 ms an event, 13 s of a demo's build.
     """
     instance = dg.DagsterInstance.ephemeral()
-    log = cast(Any, instance.event_log_storage)
-    log._engine = sqlalchemy.create_engine(
-        log._engine.url, poolclass=sqlalchemy.pool.SingletonThreadPool
-    )
+    for storage in (instance.event_log_storage, instance.run_storage):
+        log = cast(Any, storage)
+        log._engine = sqlalchemy.create_engine(
+            log._engine.url, poolclass=sqlalchemy.pool.SingletonThreadPool
+        )
     return instance
