@@ -105,9 +105,62 @@ select
   {%- endif -%}
 {%- endmacro %}
 
+{#- came_with: condition that a raw row came with one of those `loads` (a CTE of loads_to_judge) of the
+    stream. `first`: with the first load, when that is not judged yet. `later`: with a load after it
+    that is not judged yet, so that the row's entity is touched. `all`: with any committed load. -#}
+{% macro came_with(which, stream) -%}
+  {%- set those = {'first': ' and is_new and is_first', 'later': ' and is_new and not is_first', 'all': ''} -%}
+  _load_id in (select load_id from loads where stream = '{{ stream }}'{{ those[which] }})
+{%- endmacro %}
+
+{#- touched: query of the keys of the stream that came with a later load of the CTE `loads`. -#}
+{% macro touched(stream, key) -%}
+select distinct {{ key }}
+    from {{ raw_table(stream) }}
+    where {{ came_with('later', stream) }}
+{%- endmacro %}
+
+{#- keys_with: query of the keys of the stream that in any version, committed or not, hold in `column`
+    a value of the CTE `values`, whose column is `value` or has the same name. -#}
+{% macro keys_with(stream, key, column, values, value=none) -%}
+select distinct {{ key }}
+    from {{ raw_table(stream) }}
+    where {{ column }} in (select {{ values }}.{{ value or column }} from {{ values }})
+{%- endmacro %}
+
+{#- worklist_of: rows of a worklist: those of `worked`, a mapping of entity kind to the CTE and column
+    that name them (`cte.column`, no value twice), and those of the CTE `loads`. -#}
+{% macro worklist_of(worked, rule_version) -%}
+  {%- for entity_kind, named_by in worked.items() -%}
+    select
+        '{{ entity_kind }}' as entity_kind,
+        {{ named_by }} as entity_id,
+        true as is_new,
+        cast(null as string) as rule_version,
+    from {{ named_by.split('.')[0] }}
+    where {{ named_by }} is not null
+    union all
+    {% endfor -%}
+    select
+        'load' as entity_kind,
+        load_id as entity_id,
+        is_new,
+        {{ rule_version }} as rule_version,
+    from loads
+{%- endmacro %}
+
+{#- listed: query of the entities of a kind on the CTE `worklist`, as a column of that name. -#}
+{% macro listed(entity_kind, name) -%}
+select entity_id as {{ name }}
+    from worklist
+    where entity_kind = '{{ entity_kind }}'
+{%- endmacro %}
+
 {#- history_of: query of the committed versions of the keys that the CTE `keys` names: the columns,
     valid_from, valid_to, is_deleted. As the staging history of the stream, which would order the
-    versions of all keys before anybody could say which ones are wanted. -#}
+    versions of all keys before anybody could say which ones are wanted. The keys should be rows of a
+    table, or of a union: DuckDB hashes the side that it estimates smaller, and takes keys that a
+    condition picks from a raw table for as many as that table has. -#}
 {% macro history_of(stream, key, keys, columns) -%}
 select
         {{ key }},
@@ -117,10 +170,39 @@ select
         _as_of as valid_from,
         lead(_as_of) over (partition by {{ key }} order by _as_of) as valid_to,
         _is_deleted as is_deleted,
-    from {{ source('raw', stream | replace('.', '__')) }}
+    from {{ raw_table(stream) }}
     where
-        {{ is_committed(stream) }}
-        and {{ key }} in (select {{ key }} from {{ keys }})
+        {{ key }} in (select {{ keys }}.{{ key }} from {{ keys }})
+        and {{ is_committed(stream) }}
+{%- endmacro %}
+
+{#- ope_history_of: history_of the OPEs that the CTE `keys` names, with what stated_opes reads. -#}
+{% macro ope_history_of(keys) -%}
+{{ history_of('engine.subs_object_products_element', 'ope_id', keys, [
+        'object_product_id', 'component', 'kind', 'value_phases', 'license_source_id', 'workflow_id',
+        'deleted_date', 'updated_at',
+    ]) }}
+{%- endmacro %}
+
+{#- last_objects_of: query of the last that was known of each object that the CTE `keys` names, also of
+    one that is gone. -#}
+{% macro last_objects_of(keys, columns) -%}
+select
+        object_product_id,
+        {%- for column in columns %}
+        {{ column }},
+        {%- endfor %}
+    from (
+        {{ history_of('engine.subs_object_products', 'object_product_id', keys, columns) }}
+    ) as versions_of_objects
+    where not is_deleted
+    qualify row_number() over (partition by object_product_id order by valid_from desc) = 1
+{%- endmacro %}
+
+{#- raw_table: the raw table of a stream. Never through a CTE where all of it is read: DuckDB would
+    write the whole table down. -#}
+{% macro raw_table(stream) -%}
+  {{ source('raw', stream | replace('.', '__')) }}
 {%- endmacro %}
 
 {#- is_committed: condition that a raw row of the stream came with a load that the ledger holds. -#}

@@ -2,37 +2,31 @@
 {{ config(materialized='table') }}
 -- Merged: its Stripe customer is used by another subs_customer row, or the account itself has a
 -- second row. Both are ambiguous, so no verdict is given while it lasts.
-{#- Not a CTE: DuckDB would write down the whole table. #}
-{% set raw_customers = source('raw', 'engine__subs_customer') %}
+{% set customer_rows = 'engine.subs_customer' %}
+-- every key that has a second row, be it another's or an earlier one of its own
 with shared_customers as (
     select stripe_customer_id
-    from {{ raw_customers }} as raw_customers
+    from {{ raw_table(customer_rows) }}
     group by stripe_customer_id
-    having min(customer_row_id) <> max(customer_row_id)
+    having count(*) > 1
 ),
 
 shared_accounts as (
     select account_id
-    from {{ raw_customers }} as raw_customers
+    from {{ raw_table(customer_rows) }}
     group by account_id
-    having min(customer_row_id) <> max(customer_row_id)
+    having count(*) > 1
 ),
 
 -- few rows ever share anything: only theirs are put in order
 keys as (
-    select customer_row_id
-    from {{ raw_customers }} as raw_customers
-    where stripe_customer_id in (select shared_customers.stripe_customer_id from shared_customers)
+    {{ keys_with(customer_rows, 'customer_row_id', 'stripe_customer_id', 'shared_customers') }}
     union distinct
-    select customer_row_id
-    from {{ raw_customers }} as raw_customers
-    where account_id in (select shared_accounts.account_id from shared_accounts)
+    {{ keys_with(customer_rows, 'customer_row_id', 'account_id', 'shared_accounts') }}
 ),
 
 customers as (
-    {{ history_of(
-        'engine.subs_customer', 'customer_row_id', 'keys', ['account_id', 'stripe_customer_id']
-    ) }}
+    {{ history_of(customer_rows, 'customer_row_id', 'keys', ['account_id', 'stripe_customer_id']) }}
 ),
 
 shared as (

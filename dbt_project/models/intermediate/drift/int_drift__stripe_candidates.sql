@@ -1,7 +1,6 @@
 -- grain: one row a day, entity and verdict of the Stripe detector, excluded ones included
 {{ config(materialized='table') }}
-{#- Not a CTE: DuckDB would write down the whole table. #}
-{% set raw_customers = source('raw', 'engine__subs_customer') %}
+{% set customer_rows = 'engine.subs_customer' %}
 with days as (
     select * from {{ ref('int_drift__days') }}
     where detector = 'stripe'
@@ -24,6 +23,10 @@ stream_days as (
     select * from {{ ref('int_time__stream_days') }}
 ),
 
+sibling_items as (
+    select * from {{ ref('int_drift__stripe_sibling_items') }}
+),
+
 -- Of everything else only the histories that a candidate needs are put in order. A deleted version
 -- says nothing.
 missing_keys as (
@@ -37,14 +40,8 @@ all_subscriptions as (
     ) }}
 ),
 
-item_keys as (
-    select distinct subscription_item_id
-    from {{ source('raw', 'stripe__subscription_items') }}
-    where subscription_id in (select missing_keys.subscription_id from missing_keys)
-),
-
 all_items as (
-    {{ history_of('stripe.subscription_items', 'subscription_item_id', 'item_keys', [
+    {{ history_of('stripe.subscription_items', 'subscription_item_id', 'sibling_items', [
         'subscription_id', 'current_period_end_at', 'recurring_interval', 'currency',
     ]) }}
 ),
@@ -56,9 +53,7 @@ customer_keys as (
     select customer_id
     from all_subscriptions
     union distinct
-    select stripe_customer_id
-    from {{ raw_customers }} as raw_customers
-    where account_id in (select missing_items.account_id from missing_items)
+    {{ keys_with(customer_rows, 'stripe_customer_id', 'account_id', 'missing_items') }}
 ),
 
 all_stripe_customers as (
@@ -66,17 +61,13 @@ all_stripe_customers as (
 ),
 
 customer_row_keys as (
-    select customer_row_id
-    from {{ raw_customers }} as raw_customers
-    where stripe_customer_id in (select customer_keys.customer_id from customer_keys)
+    {{ keys_with(customer_rows, 'customer_row_id', 'stripe_customer_id', 'customer_keys', 'customer_id') }}
     union distinct
-    select customer_row_id
-    from {{ raw_customers }} as raw_customers
-    where account_id in (select missing_items.account_id from missing_items)
+    {{ keys_with(customer_rows, 'customer_row_id', 'account_id', 'missing_items') }}
 ),
 
 all_engine_customers as (
-    {{ history_of('engine.subs_customer', 'customer_row_id', 'customer_row_keys', [
+    {{ history_of(customer_rows, 'customer_row_id', 'customer_row_keys', [
         'account_id', 'stripe_customer_id',
     ]) }}
 ),

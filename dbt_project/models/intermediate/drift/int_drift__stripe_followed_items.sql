@@ -10,9 +10,7 @@ opes as (
 ),
 
 keys as (
-    select entity_id as subscription_item_id
-    from worklist
-    where entity_kind = 'item'
+    {{ listed('item', 'subscription_item_id') }}
     union distinct
     select subscription_item_id
     from opes

@@ -1,34 +1,26 @@
 -- grain: one row a committed version of an OPE that the Stripe detector needs in this run
 {{ config(materialized='table') }}
 -- Those on the worklist, and all that in any version named an item on it.
-{% set opes = 'engine.subs_object_products_element' %}
-{#- Not CTEs: DuckDB would write down each whole table that is read twice. #}
-{% set raw_opes = source('raw', 'engine__subs_object_products_element') %}
 with worklist as (
     select * from {{ ref('int_drift__stripe_worklist') }}
 ),
 
+items as (
+    {{ listed('item', 'subscription_item_id') }}
+),
+
 keys as (
-    select entity_id as ope_id
-    from worklist
-    where entity_kind = 'ope'
+    {{ listed('ope', 'ope_id') }}
     union distinct
     select ope_id
-    from {{ raw_opes }} as raw_opes
+    from {{ raw_table('engine.subs_object_products_element') }}
     where
         license_source_id like 'sub%'
-        and {{ ope_licensed_item('license_source_id') }} in (
-            select worklist.entity_id
-            from worklist
-            where worklist.entity_kind = 'item'
-        )
+        and {{ ope_licensed_item('license_source_id') }} in (select items.subscription_item_id from items)
 ),
 
 versions as (
-    {{ history_of(opes, 'ope_id', 'keys', [
-        'object_product_id', 'component', 'kind', 'value_phases', 'license_source_id', 'workflow_id',
-        'deleted_date', 'updated_at',
-    ]) }}
+    {{ ope_history_of('keys') }}
 ),
 
 stated as (
@@ -41,18 +33,8 @@ object_keys as (
     where object_product_id is not null
 ),
 
-objects as (
-    {{ history_of('engine.subs_object_products', 'object_product_id', 'object_keys', ['account_id']) }}
-),
-
--- the last that was known of each object, also of one that is gone
 last_objects as (
-    select
-        object_product_id,
-        account_id,
-    from objects
-    where not is_deleted
-    qualify row_number() over (partition by object_product_id order by valid_from desc) = 1
+    {{ last_objects_of('object_keys', ['account_id']) }}
 ),
 
 final as (

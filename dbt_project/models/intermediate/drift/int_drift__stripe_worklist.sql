@@ -10,12 +10,6 @@
 {% set catalogue = 'engine.catalog_prices' %}
 {% set items = 'stripe.subscription_items' %}
 {% set subscriptions = 'stripe.subscriptions' %}
-{#- Not CTEs: DuckDB would write down each whole table that is read twice. #}
-{% set raw_opes = source('raw', 'engine__subs_object_products_element') %}
-{% set raw_objects = source('raw', 'engine__subs_object_products') %}
-{% set raw_prices = source('raw', 'engine__catalog_prices') %}
-{% set raw_items = source('raw', 'stripe__subscription_items') %}
-{% set raw_subscriptions = source('raw', 'stripe__subscriptions') %}
 with prices as (
     select * from {{ ref('stg_engine__catalog_prices_history') }}
 ),
@@ -33,63 +27,36 @@ loads as (
     ) }}
 ),
 
--- first loads are new all together or not at all
-settling_loads as (
-    select
-        stream,
-        load_id,
-    from loads
-    where is_first and is_new
-),
-
-touching_loads as (
-    select
-        stream,
-        load_id,
-    from loads
-    where is_new and not is_first
-),
-
 touched_opes as (
-    select distinct ope_id
-    from {{ raw_opes }} as raw_opes
-    where _load_id in (select load_id from touching_loads where stream = '{{ opes }}')
+    {{ touched(opes, 'ope_id') }}
 ),
 
 -- the account of an OPE is that of its object
 touched_objects as (
-    select distinct object_product_id
-    from {{ raw_objects }} as raw_objects
-    where _load_id in (select load_id from touching_loads where stream = '{{ objects }}')
+    {{ touched(objects, 'object_product_id') }}
+),
+
+touched_prices as (
+    {{ touched(catalogue, 'catalog_price_id') }}
 ),
 
 -- a deletion may carry the key alone
 touched_components as (
     select distinct component
     from prices
-    where catalog_price_id in (
-        select raw_prices.catalog_price_id
-        from {{ raw_prices }} as raw_prices
-        where raw_prices._load_id in (select load_id from touching_loads where stream = '{{ catalogue }}')
-    )
+    where catalog_price_id in (select touched_prices.catalog_price_id from touched_prices)
 ),
 
 touched_items as (
-    select distinct subscription_item_id
-    from {{ raw_items }} as raw_items
-    where _load_id in (select load_id from touching_loads where stream = '{{ items }}')
+    {{ touched(items, 'subscription_item_id') }}
 ),
 
 touched_subscriptions as (
-    select distinct subscription_id
-    from {{ raw_subscriptions }} as raw_subscriptions
-    where _load_id in (select load_id from touching_loads where stream = '{{ subscriptions }}')
+    {{ touched(subscriptions, 'subscription_id') }}
 ),
 
 items_of_touched_subscriptions as (
-    select subscription_item_id
-    from {{ raw_items }} as raw_items
-    where subscription_id in (select subscription_id from touched_subscriptions)
+    {{ keys_with(items, 'subscription_item_id', 'subscription_id', 'touched_subscriptions') }}
 ),
 
 -- every version of an OPE with a Stripe licence, read only when something was touched
@@ -100,14 +67,11 @@ namings as (
         component,
         {{ ope_licensed_subscription('license_source_id') }} as subscription_id,
         {{ ope_licensed_item('license_source_id') }} as subscription_item_id,
-    from {{ raw_opes }} as raw_opes
+    from {{ raw_table(opes) }}
     where
         license_source_id like 'sub%'
-        and _load_id in (
-            select load_id
-            from loads
-            where stream = '{{ opes }}' and exists (select 1 from touching_loads)
-        )
+        and {{ came_with('all', opes) }}
+        and exists (select 1 from loads where is_new and not is_first)
 ),
 
 touched_namings as (
@@ -133,17 +97,17 @@ first_items as (
         quantity,
         coalesce(bad_debt_item, '') = 'true' or _is_deleted as is_exception,
         _as_of as valid_from,
-    from {{ raw_items }} as raw_items
-    where _load_id in (select load_id from settling_loads where stream = '{{ items }}')
+    from {{ raw_table(items) }}
+    where {{ came_with('first', items) }}
 ),
 
 first_subscriptions as (
     select
         subscription_id,
         _as_of as valid_from,
-    from {{ raw_subscriptions }} as raw_subscriptions
+    from {{ raw_table(subscriptions) }}
     where
-        _load_id in (select load_id from settling_loads where stream = '{{ subscriptions }}')
+        {{ came_with('first', subscriptions) }}
         and status in ('active', 'trialing', 'past_due')
         and not _is_deleted
         and subscription_id not in (select subscription_id from touched_subscriptions)
@@ -160,8 +124,8 @@ landed_opes as (
         deleted_date,
         _as_of,
         _is_deleted,
-    from {{ raw_opes }} as raw_opes
-    where _load_id in (select load_id from settling_loads where stream = '{{ opes }}')
+    from {{ raw_table(opes) }}
+    where {{ came_with('first', opes) }}
 ),
 
 stated_opes as (
@@ -257,7 +221,7 @@ unsettled as (
 ),
 
 worked_items as (
-    select subscription_item_id as entity_id
+    select subscription_item_id
     from touched_items
     union distinct
     select subscription_item_id
@@ -275,7 +239,7 @@ worked_items as (
 ),
 
 worked_opes as (
-    select ope_id as entity_id
+    select ope_id
     from touched_opes
     union distinct
     select ope_id
@@ -287,28 +251,9 @@ worked_opes as (
 ),
 
 final as (
-    select
-        'item' as entity_kind,
-        entity_id,
-        true as is_new,
-        cast(null as string) as rule_version,
-    from worked_items
-    where entity_id is not null
-    union all
-    select
-        'ope',
-        entity_id,
-        true,
-        cast(null as string),
-    from worked_opes
-    where entity_id is not null
-    union all
-    select
-        'load',
-        load_id,
-        is_new,
-        {{ rule_version_of(kept) }},
-    from loads
+    {{ worklist_of({
+        'item': 'worked_items.subscription_item_id', 'ope': 'worked_opes.ope_id',
+    }, rule_version_of(kept)) }}
 )
 
 select * from final

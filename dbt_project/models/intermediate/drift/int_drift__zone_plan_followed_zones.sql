@@ -5,9 +5,7 @@ with worklist as (
 ),
 
 keys as (
-    select entity_id as zone_id
-    from worklist
-    where entity_kind = 'zone'
+    {{ listed('zone', 'zone_id') }}
 ),
 
 final as (

@@ -1,4 +1,4 @@
--- grain: one row a zone that the zone-plan detector judges in this run, or a load that it reads
+-- grain: one row a zone that the zone-plan detector judges in this run, an object or OPE it reads for that, or a load
 {{ config(materialized='table') }}
 -- As int_drift__stripe_worklist: zones whose plan has agreed with the engine's since the first load
 -- are settled and left out; the others are judged again when a new load touches them.
@@ -6,12 +6,8 @@
 {% set opes = 'engine.subs_object_products_element' %}
 {% set objects = 'engine.subs_object_products' %}
 {% set zones = 'core.zones' %}
-{#- Not CTEs: DuckDB would write down each whole table that is read twice. #}
-{% set raw_opes = source('raw', 'engine__subs_object_products_element') %}
-{% set raw_objects = source('raw', 'engine__subs_object_products') %}
-{% set raw_zones = source('raw', 'core__zones') %}
-with -- no end of day before it is observed
-horizons as (
+-- no end of day before it is observed
+with horizons as (
     select max(first_as_of) as observed_from
     from {{ ref('int_time__stream_horizons') }}
     where stream in ('{{ opes }}', '{{ zones }}')
@@ -23,53 +19,28 @@ loads as (
     ) }}
 ),
 
--- first loads are new all together or not at all
-settling_loads as (
-    select
-        stream,
-        load_id,
-    from loads
-    where is_first and is_new
-),
-
-touching_loads as (
-    select
-        stream,
-        load_id,
-    from loads
-    where is_new and not is_first
-),
-
 touched_zones as (
-    select distinct zone_id
-    from {{ raw_zones }} as raw_zones
-    where _load_id in (select load_id from touching_loads where stream = '{{ zones }}')
+    {{ touched(zones, 'zone_id') }}
 ),
 
 touched_opes as (
-    select distinct ope_id
-    from {{ raw_opes }} as raw_opes
-    where _load_id in (select load_id from touching_loads where stream = '{{ opes }}')
+    {{ touched(opes, 'ope_id') }}
 ),
 
 -- an object that changed, and every object that a changed OPE ever belonged to
 touched_objects as (
-    select object_product_id
-    from {{ raw_objects }} as raw_objects
-    where _load_id in (select load_id from touching_loads where stream = '{{ objects }}')
+    {{ touched(objects, 'object_product_id') }}
     union distinct
-    select object_product_id
-    from {{ raw_opes }} as raw_opes
-    where ope_id in (select ope_id from touched_opes)
+    {{ keys_with(opes, 'object_product_id', 'ope_id', 'touched_opes') }}
 ),
 
 -- every zone that such an object ever was
 zones_of_touched_objects as (
     select object_id as zone_id
-    from {{ raw_objects }} as raw_objects
+    from {{ raw_table(objects) }}
     where
         object_type = 'zone'
-        and object_product_id in (select object_product_id from touched_objects)
+        and object_product_id in (select touched_objects.object_product_id from touched_objects)
 ),
 
 first_zones as (
@@ -77,17 +48,17 @@ first_zones as (
         zone_id,
         case when status = 'active' and not _is_deleted then {{ plan_rank('plan_level') }} end as www_rank,
         _as_of as valid_from,
-    from {{ raw_zones }} as raw_zones
-    where _load_id in (select load_id from settling_loads where stream = '{{ zones }}')
+    from {{ raw_table(zones) }}
+    where {{ came_with('first', zones) }}
 ),
 
 first_objects as (
     select
         object_product_id,
         object_id as zone_id,
-    from {{ raw_objects }} as raw_objects
+    from {{ raw_table(objects) }}
     where
-        _load_id in (select load_id from settling_loads where stream = '{{ objects }}')
+        {{ came_with('first', objects) }}
         and object_type = 'zone'
         and not _is_deleted
 ),
@@ -104,9 +75,9 @@ landed_opes as (
         deleted_date,
         _as_of,
         _is_deleted,
-    from {{ raw_opes }} as raw_opes
+    from {{ raw_table(opes) }}
     where
-        _load_id in (select load_id from settling_loads where stream = '{{ opes }}')
+        {{ came_with('first', opes) }}
         and component = 'zone_plan'
 ),
 
@@ -153,7 +124,7 @@ paired as (
 ),
 
 worked_zones as (
-    select zone_id as entity_id
+    select zone_id
     from touched_zones
     union distinct
     select zone_id
@@ -164,21 +135,22 @@ worked_zones as (
     where not is_settled
 ),
 
+-- whose histories the run needs: named here, so that their number is known when they are read
+worked_objects as (
+    {{ keys_with(objects, 'object_product_id', 'object_id', 'worked_zones', 'zone_id') }}
+    and object_type = 'zone'
+),
+
+worked_opes as (
+    {{ keys_with(opes, 'ope_id', 'object_product_id', 'worked_objects') }}
+),
+
 final as (
-    select
-        'zone' as entity_kind,
-        entity_id,
-        true as is_new,
-        cast(null as string) as rule_version,
-    from worked_zones
-    where entity_id is not null
-    union all
-    select
-        'load',
-        load_id,
-        is_new,
-        {{ rule_version_of(kept) }},
-    from loads
+    {{ worklist_of({
+        'zone': 'worked_zones.zone_id',
+        'object': 'worked_objects.object_product_id',
+        'ope': 'worked_opes.ope_id',
+    }, rule_version_of(kept)) }}
 )
 
 select * from final
