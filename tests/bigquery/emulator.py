@@ -22,6 +22,8 @@ DUCKDB = "1.5.5"
 EXTENSIONS = ("icu", "ducklake", "spatial")
 REQUIREMENTS = Path(__file__).with_name("emulator.txt")
 START_SECONDS = 180
+HOME = Path(".paygo") / "bigquery-proof"
+"""Where its environment is kept, made once."""
 
 
 class MissingInterpreter(Exception):
@@ -83,9 +85,9 @@ def running(folder: Path, data: Path) -> Iterator[str]:
     python = prepare(folder)
     port, grpc = _free_port(), _free_port()
     data.mkdir(parents=True, exist_ok=True)
-    log = (folder / "emulator.log").open("w")
+    log = (data.parent / "emulator.log").open("w")
     process = subprocess.Popen(
-        [str(python.with_name("local-bigquery"))],
+        [str(python), str(Path(__file__).with_name("emulator_process.py"))],
         env={
             **{k: v for k, v in os.environ.items() if not k.startswith("PAYGO_")},
             "HOME": str(folder / "home"),

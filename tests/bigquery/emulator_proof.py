@@ -25,7 +25,6 @@ from tests.bigquery.project import PATCHES, PROJECT
 
 UNAVAILABLE = 69
 LAYERS = ("raw", "seeds", "staging", "intermediate", "marts", "metrics", "reporting")
-HOME = Path(".paygo") / "bigquery-proof"
 HASH_KEY = "simulated"
 
 
@@ -38,7 +37,7 @@ def main() -> int:
     parser.add_argument("--landing", action="store_true", help="compare raw and ledger, no build")
     parser.add_argument("--once", action="store_true", help="build once instead of twice")
     chosen = parser.parse_args()
-    folder = HOME.resolve()
+    folder = emulator.HOME.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         emulator.prepare(folder)
@@ -62,7 +61,7 @@ def prove(folder: Path, address: str, accounts: int, days: int, builds: int) -> 
     from orchestration.simulation.platform import SimulatedPlatform
 
     world_folder = folder / "world"
-    make_world(world_folder, DemoChoice(accounts, 1, "calm"), _Silent())
+    make_world(world_folder, DemoChoice(accounts, 1, "calm"), Silent())
     world = World.read(world_folder)
     moments = world.boundaries[:days]
     sides = {name: Side.of(folder / name, name, address) for name in ("duckdb", "bigquery")}
@@ -88,7 +87,7 @@ def _anonymous() -> None:
     google.auth.default = lambda *_, **__: (AnonymousCredentials(), None)
 
 
-class _Silent:
+class Silent:
     """A watcher that keeps the log short."""
 
     def stage(self, name: str) -> None:

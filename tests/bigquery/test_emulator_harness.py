@@ -14,7 +14,7 @@ from tests.bigquery import emulator, emulator_proof
 def test_a_missing_interpreter_has_an_exit_code_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(emulator_proof, "HOME", tmp_path)
+    monkeypatch.setattr(emulator, "HOME", tmp_path)
     monkeypatch.setattr(emulator.shutil, "which", lambda _: None)
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     monkeypatch.setenv("PAYGO_PYTHON313", "/bin/false")
