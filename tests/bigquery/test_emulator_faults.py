@@ -1,0 +1,40 @@
+"""The list of what the emulator gets wrong is true: every fault on it is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from filelock import FileLock
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from tests.bigquery import emulator
+from tests.bigquery.emulator_faults import FAULTS, Fault
+from tests.bigquery.project import PROJECT
+
+pytestmark = pytest.mark.full
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
+    folder = emulator.HOME.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "prepare.lock"):
+            emulator.prepare(folder)
+    except emulator.MissingInterpreter as error:
+        pytest.skip(str(error))
+    with emulator.running(folder, tmp_path_factory.mktemp("faults") / "data") as address:
+        made = bigquery.Client(
+            project=PROJECT,
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": address},
+        )
+        made.create_dataset(f"{PROJECT}.faults")
+        yield made
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.title)
+def test_the_fault_is_still_there(client: bigquery.Client, fault: Fault) -> None:
+    assert fault.probe(client, "faults"), f"mended: {fault.title}; take it off the list"
