@@ -1,0 +1,85 @@
+"""What a run only adds to reads partitioned tables by their partitions, or says why not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from orchestration.sources.contract import CONTRACT
+from orchestration.warehouse.bigquery_schema import _OPS_LAYOUT
+from tests.bigquery.project import DBT_PROJECT
+
+# Read whole, and why. The list may only shrink.
+READ_WHOLE = {
+    ("fct_metric_observation_versions", "ops.load_ledger"): (
+        "counts all loads of a metric's streams; a row a stream and run, no data"
+    ),
+}
+
+
+def partitioned_models(tree: dict[str, Any]) -> dict[str, str]:
+    """Return the partition column of every model that dbt_project.yml gives one."""
+    found = {}
+    for name, below in tree.items():
+        if isinstance(below, dict) and "+partition_by" in below:
+            found[name] = below["+partition_by"]["field"]
+        elif isinstance(below, dict):
+            found.update(partitioned_models(below))
+    return found
+
+
+def partitions() -> dict[str, str]:
+    """Return the partition column of every relation that has one, by how a model names it."""
+    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text("utf-8"))
+    return {
+        **{f"raw.{table.raw_name}": "_as_of" for table in CONTRACT},
+        **{f"ops.{name}": day for name, (day, _) in _OPS_LAYOUT.items()},
+        **partitioned_models(project["models"]),
+    }
+
+
+def reads(sql: str) -> dict[str, str]:
+    """Return what a model reads, each with the text of the CTE that reads it."""
+    ctes = re.split(r"\n\),?\n", sql)
+    found = {}
+    for cte in ctes:
+        for layer, name in re.findall(r"source\('(\w+)', '(\w+)'\)", cte):
+            found[f"{layer}.{name}"] = cte
+        for name in re.findall(r"ref\('(\w+)'\)", cte):
+            found[name] = cte
+    return found
+
+
+def added_to() -> dict[str, str]:
+    """Return the models of which a run keeps rows, with their SQL."""
+    texts = {p.stem: p.read_text("utf-8") for p in (DBT_PROJECT / "models").rglob("*.sql")}
+    wanted = re.compile(r"materialized='(kept|incremental)'")
+    return {name: sql for name, sql in texts.items() if wanted.search(sql)}
+
+
+def unfiltered(sql: str) -> set[str]:
+    """Return the partitioned relations that a model reads without a condition on the partition."""
+    known = partitions()
+    return {
+        name
+        for name, cte in reads(sql).items()
+        if name in known
+        and not re.search(rf"\bwhere\b.*\b{known[name]}\b\s*(>|<|=|between)", cte, re.DOTALL)
+    }
+
+
+def test_what_is_added_to_reads_by_partition() -> None:
+    models = added_to()
+    assert len(models) >= 4
+    found = {(model, name) for model, sql in models.items() for name in unfiltered(sql)}
+    assert found == set(READ_WHOLE)
+
+
+def test_a_filter_is_told_from_none() -> None:
+    read = "with a as (\n    select * from {{ source('raw', 'core__zones') }}\n"
+    assert unfiltered(f"{read})\nselect 1") == {"raw.core__zones"}
+    assert unfiltered(f"{read}    where status = 'x'\n)\nselect 1") == {"raw.core__zones"}
+    assert unfiltered(f"{read}    where _as_of >= {{{{ then }}}}\n)\nselect 1") == set()
+    assert unfiltered("with a as (\n    select * from {{ ref('dim_accounts') }}\n)") == set()
