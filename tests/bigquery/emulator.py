@@ -21,7 +21,7 @@ from time import monotonic
 DUCKDB = "1.5.5"
 EXTENSIONS = ("icu", "ducklake", "spatial")
 REQUIREMENTS = Path(__file__).with_name("emulator.txt")
-START_SECONDS = 180
+START_SECONDS = 600
 HOME = Path(".paygo") / "bigquery-proof"
 """Where its environment is kept, made once."""
 
