@@ -29,6 +29,9 @@ _KEY_HASH = "_key_hash"
 # load. Columns of few values are still written as a dictionary.
 _TOO_SLOW = "dict_fsst"
 
+# What is written is never read again by the insert: the engine would keep it only because it may.
+_MEMORY = "320MB"
+
 
 class DirectInsert:
     """`rows` and `key_hash` are of what came; `check` refuses a batch."""
@@ -47,6 +50,7 @@ class DirectInsert:
         self._load = ledger.load_id(table, request.as_of)
         self._problem: BaseException | None = None
         self._views: list[str] = []
+        self._is_limited = False
         self.is_open = False
         self.rows = 0
         self.key_hash = 0
@@ -64,6 +68,8 @@ class DirectInsert:
         """Write rows as they come: one statement, so that the engine reads ahead and sorts out."""
         if not self.is_open:
             self._db.execute(f"set global disabled_compression_methods = '{_TOO_SLOW}'")
+            self._db.limit_memory(_MEMORY)
+            self._is_limited = True
             self._db.execute("begin transaction")
             self.is_open = True
         landed = landed_schema(self._table)
@@ -131,12 +137,15 @@ class DirectInsert:
             self.rows = int(distinct)
 
     def undo(self) -> None:
-        """Take everything back; harmless when there is nothing."""
+        """Take everything back that is not committed; harmless when there is nothing."""
         if self.is_open:
             # The transaction may have been rolled back by what failed in it.
             with contextlib.suppress(duckdb.Error):
                 self._db.execute("rollback")
             self._close()
+        if self._is_limited:
+            self._db.limit_memory()
+            self._is_limited = False
 
 
 def _sum(hashes: pa.Array) -> int:

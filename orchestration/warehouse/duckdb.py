@@ -278,6 +278,10 @@ class DuckDbWarehouse(Handle):
                 + (f" where not exists ({known})" if once else "")
             )
 
+    def limit_memory(self, limit: str = MEMORY_LIMIT) -> None:
+        """Let the engine hold so much, in all handles; without a limit: as when it was opened."""
+        self.execute(f"set global memory_limit = '{limit}'")
+
     def register(self, name: str, data: pa.Table) -> None:
         """Make an Arrow table visible to SQL under `name` until `unregister`."""
         self._connection.register(name, data)
