@@ -33,14 +33,18 @@ from orchestration.sources.unclassified import unclassified_values
 _BATCH_BYTES = "8388608"
 _KEYS_A_QUERY = 2000
 
+_SETTINGS = {
+    "timezone": "UTC",
+    # A policy that hides rows from this role must be an error, not a smaller table.
+    "row_security": "off",
+    "statement_timeout": "10min",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30min",
+}
+
 _SESSION = (
     "set transaction isolation level repeatable read, read only",
-    "set local time zone 'UTC'",
-    # A policy that hides rows from this role must be an error, not a smaller table.
-    "set local row_security = off",
-    "set local statement_timeout = '10min'",
-    "set local lock_timeout = '10s'",
-    "set local idle_in_transaction_session_timeout = '30min'",
+    "select " + ", ".join(f"set_config('{n}', '{v}', true)" for n, v in _SETTINGS.items()),
 )
 
 

@@ -39,6 +39,9 @@ from orchestration.warehouse.raw import (
 # Leaves room for Arrow batches and Python below 1 GB resident.
 MEMORY_LIMIT = "640MB"
 
+# So many rows of the ops schema are written as parameters.
+_FEW = 8
+
 
 def translated(error: Exception, path: Path) -> PaygoError:
     """Turn an engine's or the system's error into one that says what to do."""
@@ -264,19 +267,44 @@ class DuckDbWarehouse(Handle):
             return
         if unknown := {name for row in rows for name in row} - set(columns):
             raise KeyError(f"ops.{table} has no column {', '.join(sorted(unknown))}")
+        if len(rows) <= _FEW:
+            self._insert_few(
+                table,
+                [[_stored(r.get(c)) for c in columns] for r in rows],
+                replace=replace,
+                once=once,
+            )
+            return
         arrays = [pa.array([_stored(row.get(c)) for row in rows]) for c in columns]
-        names = ", ".join(map(quoted, columns))
         with self.registered("ops_rows", pa.table(arrays, names=list(columns))):
             if replace:
                 self.execute(
                     f"delete from ops.{quoted(table)} o "
                     f"where exists (select 1 from ops_rows n where {_same(replace)})"
                 )
-            known = f"select 1 from ops.{quoted(table)} o where {_same(once or ())}"
+            self.execute(_insertion(table, "ops_rows n", once))
+
+    def _insert_few(
+        self,
+        table: str,
+        rows: Sequence[Sequence[object]],
+        *,
+        replace: Sequence[str] | None,
+        once: Sequence[str] | None,
+    ) -> None:
+        """Insert rows as parameters: making a relation of them costs more than writing them."""
+        columns = ops_columns(table)
+        if replace:
+            at = [columns.index(c) for c in replace]
+            one = " and ".join(f"{quoted(c)} is not distinct from ?" for c in replace)
             self.execute(
-                f"insert into ops.{quoted(table)} ({names}) select {names} from ops_rows n"
-                + (f" where not exists ({known})" if once else "")
+                f"delete from ops.{quoted(table)} where " + " or ".join([f"({one})"] * len(rows)),
+                [row[i] for row in rows for i in at],
             )
+        one = f"({', '.join('?' * len(columns))})"
+        names = ", ".join(map(quoted, columns))
+        relation = f"(values {', '.join([one] * len(rows))}) as n({names})"
+        self.execute(_insertion(table, relation, once), [value for row in rows for value in row])
 
     def limit_memory(self, limit: str = MEMORY_LIMIT) -> None:
         """Let the engine hold so much, in all handles; without a limit: as when it was opened."""
@@ -342,6 +370,15 @@ def publish_file(working: Path, published: Path) -> None:
         raise translated(error, published) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _insertion(table: str, relation: str, once: Sequence[str] | None) -> str:
+    """Insert a relation's rows into an ops table; of those that `once` names only the new ones."""
+    names = ", ".join(map(quoted, ops_columns(table)))
+    known = f"select 1 from ops.{quoted(table)} o where {_same(once or ())}"
+    return f"insert into ops.{quoted(table)} ({names}) select {names} from {relation}" + (
+        f" where not exists ({known})" if once else ""
+    )
 
 
 def _same(columns: Sequence[str]) -> str:

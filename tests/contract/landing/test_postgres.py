@@ -340,9 +340,16 @@ def test_a_large_first_load_is_written_at_once_and_is_the_same(
     settings = settings_for(platform, tmp_path / "other")
     monkeypatch.setattr("orchestration.warehouse.landing._SPILL_ROWS", spill)
     direct = DirectInsert.finish
-    taken: list[int] = []
-    monkeypatch.setattr(DirectInsert, "finish", lambda self: taken.append(1) or direct(self))
+    taken: list[str] = []
     with open_warehouse(settings, "write") as other:
+
+        def limit() -> str:
+            return str(other.rows("select current_setting('memory_limit') as n")[0]["n"])
+
+        before = limit()
+        monkeypatch.setattr(
+            DirectInsert, "finish", lambda self: taken.append(limit()) or direct(self)
+        )
         (outcome,) = extract_source(
             "engine",
             settings=settings,
@@ -351,7 +358,8 @@ def test_a_large_first_load_is_written_at_once_and_is_the_same(
             run_id="run",
             streams=[ACCOUNTS],
         )
-        assert (outcome.status, taken) == ("ok", [1])
+        assert (outcome.status, len(taken)) == ("ok", 1)
+        assert (before, taken[0], limit()) == ("610.3 MiB", "305.1 MiB", before)
         assert other.rows(query) == expected
         (row,) = other.rows("select rows_appended, content_hash from ops.load_ledger")
         assert row == usual
