@@ -138,8 +138,9 @@ def _local(moment: str | None, zone: ZoneInfo) -> str | None:
     """Jira's time format, in the time zone of the user who asks."""
     if moment is None:
         return None
-    local = datetime.fromisoformat(moment).astimezone(zone)
-    return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 1000:03d}{local:%z}"
+    text = datetime.fromisoformat(moment).astimezone(zone).isoformat(timespec="milliseconds")
+    # +0100, where ISO 8601 has +01:00.
+    return text[:-3] + text[-2:]
 
 
 def _fields(row: Row, zone: ZoneInfo) -> dict[str, Any]:

@@ -37,11 +37,12 @@ def _block(node: Node) -> str:
 def _inline(node: Node) -> str:
     if "content" in node:
         return "".join(_inline(child) for child in _content(node))
-    kind, attributes = node.get("type"), node.get("attrs") or {}
+    kind = node.get("type")
     if kind == "text":
         return str(node.get("text") or "")
     if kind == "hardBreak":
         return "\n"
+    attributes = node.get("attrs") or {}
     if kind in ("mention", "emoji", "status"):
         return str(attributes.get("text") or attributes.get("shortName") or "")
     if kind in ("inlineCard", "blockCard", "embedCard"):

@@ -28,6 +28,9 @@ ContractMode = Literal["enforce", "report"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ABSENT = object()
 _FAR = 2**32
+_MIN_MICROS, _MAX_MICROS = (
+    int(pa.scalar(t, pa.timestamp("us")).cast(pa.int64()).as_py()) for t in (MIN_TIME, MAX_TIME)
+)
 
 
 @dataclass(frozen=True)
@@ -227,12 +230,26 @@ def _bools(
     return values
 
 
+def _parsed_times(values: list[Any]) -> list[int | None] | None:
+    """Read a column of texts at once; None when one of them must be looked at by itself."""
+    try:
+        moments = pa.array(values, pa.string()).cast(pa.timestamp("us", tz="UTC"))
+    except pa.ArrowInvalid:
+        return None
+    found: list[int | None] = moments.cast(pa.int64()).to_pylist()
+    return found if all(v is None or _MIN_MICROS <= v <= _MAX_MICROS for v in found) else None
+
+
 def _times(
     column: Column, values: list[Any], keys: list[Any], misfits: list[Misfit], wrong: Wrong
 ) -> list[Any]:
-    """Epoch seconds (Stripe) or ISO-8601 with an offset (Jira) become naive UTC."""
+    """Epoch seconds (Stripe), ISO-8601 with an offset or aware times (Jira) become naive UTC."""
     if all(v is None or (type(v) is int and 0 <= v < _FAR) for v in values):
         return [None if v is None else v * 1_000_000 for v in values]
+    if all(v is None or type(v) is str for v in values):
+        parsed = _parsed_times(values)
+        if parsed is not None:
+            return parsed
     for index, value in enumerate(values):
         if value is None:
             continue

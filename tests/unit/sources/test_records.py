@@ -174,3 +174,32 @@ def test_jira_times_labels_and_counts() -> None:
     assert row["components"] == ["Checkout"]
     assert row["support_case_count"] == 3
     assert [m.rule for m in records.misfits] == ["array_null"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        # Read as a column, and with one among them that only Python reads: the same.
+        (["2026-03-08T01:30:00.000-0800", None], [utc(2026, 3, 8, 9, 30), None]),
+        (
+            ["2026-03-08T01:30:00.000-0800", "20260308T093000Z"],
+            [utc(2026, 3, 8, 9, 30), utc(2026, 3, 8, 9, 30)],
+        ),
+        # Beyond the last time that a column holds, in UTC only.
+        (
+            ["9999-12-31T23:59:59.000-0800", "2026-03-08T01:30:00Z"],
+            [MAX_TIME, utc(2026, 3, 8, 1, 30)],
+        ),
+    ],
+)
+def test_times_are_read_as_a_column_as_they_are_one_by_one(
+    texts: list[str | None], expected: list[datetime | None]
+) -> None:
+    nameless = dict.fromkeys(("issue_id", "author_id", "field", "from_value", "to_value"))
+    bodies = [
+        {"changelog_item_id": str(n), **nameless, "created_at": t} for n, t in enumerate(texts)
+    ]
+    records = RecordBuilder(table("jira.changelog_items"), b"key", mode="report").build(bodies)
+    assert records.data.column("created_at").to_pylist() == expected
+    clamped = [str(n) for n, t in enumerate(expected) if t == MAX_TIME]
+    assert [m.row_key for m in records.misfits] == clamped
