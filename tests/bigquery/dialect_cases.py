@@ -135,6 +135,7 @@ CALLS: dict[str, Call] = {
     "iso_week_start": Call((DATE,), "date"),
     "iso_week_label": Call((DATE,), "plain"),
     "date_of": Call((MOMENT,), "date"),
+    "moment_text": Call((MOMENT,), "plain"),
     "start_of_day": Call((DATE,), "timestamp"),
     "end_of_day": Call((DATE,), "timestamp"),
     "days_between_array": Call(

@@ -105,6 +105,11 @@ MISTAKES = {
         "interval 1 day",
         "interval 86399 second",
     ),
+    "a moment cast to text, zone and all": (
+        "bigquery__moment_text",
+        "format_timestamp('%Y-%m-%d %H:%M:%S', {{ timestamp_expr }}, 'UTC')",
+        "cast({{ timestamp_expr }} as string)",
+    ),
     "JSON text with its quotes": ("bigquery__json_text", "json_value", "json_query"),
 }
 

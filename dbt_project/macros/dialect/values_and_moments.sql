@@ -92,6 +92,20 @@
   timestamp_add(timestamp({{ date_expr }}, 'UTC'), interval 1 day)
 {%- endmacro %}
 
+{#- moment_text: a timestamp as text in UTC to the second, such as 2026-03-24 06:00:00. A cast to text
+    adds the zone on BigQuery and none on DuckDB. -#}
+{% macro moment_text(timestamp_expr) -%}
+  {{ return(adapter.dispatch('moment_text', 'paygo')(timestamp_expr)) }}
+{%- endmacro %}
+
+{% macro duckdb__moment_text(timestamp_expr) -%}
+  strftime({{ timestamp_expr }}, '%Y-%m-%d %H:%M:%S')
+{%- endmacro %}
+
+{% macro bigquery__moment_text(timestamp_expr) -%}
+  format_timestamp('%Y-%m-%d %H:%M:%S', {{ timestamp_expr }}, 'UTC')
+{%- endmacro %}
+
 {#- days_between: whole days from the first date to the second; negative when it is earlier. -#}
 {% macro days_between(from_date, to_date) -%}
   {{ return(adapter.dispatch('days_between', 'paygo')(from_date, to_date)) }}

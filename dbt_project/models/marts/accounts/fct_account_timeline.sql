@@ -252,7 +252,7 @@ happened as (
         'billing_prod' as store,
         'schedule ' || action as event,
         schedule_id as entity_id,
-        status || ', runs at ' || cast(run_at as string) as detail,
+        status || ', runs at ' || {{ moment_text('run_at') }} as detail,
         false as is_time_of_sight,
     from schedules
     union all

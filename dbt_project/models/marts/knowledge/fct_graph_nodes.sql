@@ -158,7 +158,7 @@ final as (
             when nodes.kind = 'metric' and metric_nodes.metric_id is null then 'no query stands behind it'
             when nodes.kind = 'metric'
                 then metric_nodes.metric_id || ' as of '
-                    || coalesce(cast(metric_nodes.as_of as string), 'never')
+                    || coalesce({{ moment_text('metric_nodes.as_of') }}, 'never')
                     || coalesce(' (' || metric_nodes.oldest_source || ')', '')
             when nodes.kind = 'hypothesis' and hypotheses.metric_node_id is not null
                 then 'predicts ' || hypotheses.metric_node_id || ': ' || hypotheses.reason
