@@ -33,7 +33,11 @@ $(STAMP): requirements.lock requirements-setup.lock pyproject.toml
 demo: setup
 	@$(BIN)/paygo demo --accounts $(ACCOUNTS) --seed $(SEED) --scenario $(SCENARIO)
 
-test: setup lint
+# Linters take one core for most of a minute: the tests begin beside them.
+test: setup
+	@$(MAKE) --no-print-directory -j 2 lint unit
+
+unit: setup
 	@$(BIN)/python tests/browser_setup.py
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not full"
 

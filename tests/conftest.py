@@ -29,13 +29,24 @@ class DemoHome:
 
 
 # Workers take files in this order, and the long ones first: one worker replays schedules while
-# the other builds the demo that most of the rest waits for.
+# the other builds the demo that most of the rest waits for; then one builds the models before two
+# want them. A long file that came last would leave the other worker without work.
 LONG_FILES = (
     "contract/schedules/test_postgres_schedules.py",
     "e2e/test_demo.py",
     "contract/schedules/test_api_schedules.py",
     "contract/landing/test_kill.py",
+    "dbt/test_contract.py",
+    "bigquery/test_analysis.py",
     "bigquery/test_dialect_agreement.py",
+    "browser/test_site.py",
+    "replay/test_replays.py",
+    "dbt/test_dialect.py",
+    "replay/test_exactness.py",
+    "dbt/test_metric_catalogue.py",
+    "replay/test_keeping.py",
+    "unit/dashboards/test_site.py",
+    "unit/dashboards/test_editions.py",
 )
 
 
