@@ -80,8 +80,8 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, data: Path) -> Iterator[str]:
-    """Start the emulator on `data`; yield its address; end it."""
+def running(folder: Path, data: Path, *, as_it_is: bool = False) -> Iterator[str]:
+    """Start the emulator on `data`; yield its address; end it. `as_it_is`: nothing repaired."""
     python = prepare(folder)
     port, grpc = _free_port(), _free_port()
     data.mkdir(parents=True, exist_ok=True)
@@ -96,6 +96,7 @@ def running(folder: Path, data: Path) -> Iterator[str]:
             "BIGQUERY_PORT": str(port),
             "GRPC_PORT": str(grpc),
             "DATA_DIR": str(data),
+            "EMULATOR_AS_IT_IS": "1" if as_it_is else "",
         },
         stdout=log,
         stderr=subprocess.STDOUT,

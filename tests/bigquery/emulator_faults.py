@@ -62,7 +62,19 @@ def _elsewhere(client: bigquery.Client, dataset: str) -> bool:
     return bool(job.location != "EU")
 
 
+def _div_without_parentheses(client: bigquery.Client, dataset: str) -> bool:
+    job = client.query("select div(x * 50 + 99, 100) as found from unnest([3]) as x")
+    (row,) = job.result()
+    return bool(row["found"] != 2)
+
+
 FAULTS = (
+    Fault(
+        "div(a + b, c) is computed as a + div(b, c)",
+        "(a + b) divided by c, cut to a whole number",
+        _div_without_parentheses,
+        "emulator_process.py: both sides are put into parentheses",
+    ),
     Fault(
         "a job that creates a table names no destination",
         "`configuration.query.destinationTable` is the table; dbt's adapter asks it",

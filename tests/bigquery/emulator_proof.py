@@ -26,6 +26,8 @@ from tests.bigquery.project import PATCHES, PROJECT
 UNAVAILABLE = 69
 LAYERS = ("raw", "seeds", "staging", "intermediate", "marts", "metrics", "reporting")
 HASH_KEY = "simulated"
+OF_THE_ENGINE = {"rule_version"}
+"""Columns that differ by design: a hash of the macros that an engine uses."""
 
 
 def main() -> int:
@@ -214,7 +216,10 @@ class Side:
         with open_warehouse(self.settings, self.mode) as warehouse:
             rows = warehouse.rows(f"select * from {layer}.{name}")
         return sorted(
-            json.dumps({k: plain(v) for k, v in row.items()}, sort_keys=True) for row in rows
+            json.dumps(
+                {k: plain(v) for k, v in row.items() if k not in OF_THE_ENGINE}, sort_keys=True
+            )
+            for row in rows
         )
 
 

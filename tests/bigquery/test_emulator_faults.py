@@ -25,7 +25,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client
             emulator.prepare(folder)
     except emulator.MissingInterpreter as error:
         pytest.skip(str(error))
-    with emulator.running(folder, tmp_path_factory.mktemp("faults") / "data") as address:
+    data = tmp_path_factory.mktemp("faults") / "data"
+    with emulator.running(folder, data, as_it_is=True) as address:
         made = bigquery.Client(
             project=PROJECT,
             credentials=AnonymousCredentials(),
