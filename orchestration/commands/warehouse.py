@@ -25,18 +25,19 @@ def bootstrap(
     daily_gib: Annotated[int, typer.Option(help="What one user may read a day.")] = 500,
 ) -> None:
     """Show (or do) everything that a BigQuery project needs before its first run."""
-    from orchestration.warehouse import bigquery_bootstrap as plan
+    from orchestration.warehouse import bigquery_apply as project
+    from orchestration.warehouse.bigquery_bootstrap import Wishes, plan
 
     settings = load_settings()
-    wishes = plan.Wishes(
+    wishes = Wishes(
         settings.bigquery_project, settings.bigquery_location, billing_account, monthly_budget,
         daily_gib, analysts,
     )  # fmt: skip
-    steps = plan.plan(wishes)
+    steps = plan(wishes)
     if not apply:
         typer.echo("\n\n".join(step.text() for step in steps))
         return
-    done = plan.apply(steps, plan.session(settings), bases=plan.bases(settings))
+    done = project.apply(steps, project.session(settings), bases=project.bases(settings))
     for mark, titles in (
         ("made", done.made), ("changed", done.changed), ("stands", done.held),
         ("FAILED", done.failed),

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from orchestration.cli import app
 from orchestration.errors import PermanentFailure
+from orchestration.warehouse import bigquery_apply
 from orchestration.warehouse import bigquery_bootstrap as bootstrap
+from orchestration.warehouse.bigquery_apply import apply
 from orchestration.warehouse.bigquery_schema import LAYERS, SCRATCH
 
 WISHES = bootstrap.Wishes(
@@ -82,13 +84,13 @@ class Cloud:
 
 def test_everything_is_made_once_and_then_left() -> None:
     cloud, steps = Cloud(), bootstrap.plan(WISHES)
-    first = bootstrap.apply(steps, cloud)
+    first = apply(steps, cloud)
     assert not first.failed
     assert {f"{bootstrap.BIGQUERY}/projects/proj/datasets/{n}" for n in (*LAYERS, SCRATCH)} <= set(
         cloud.things
     )
     cloud.writes.clear()
-    second = bootstrap.apply(steps, cloud)
+    second = apply(steps, cloud)
     assert cloud.writes == []
     assert (second.made, second.changed, second.failed) == ([], [], [])
     assert len(second.held) == len(steps)
@@ -96,7 +98,7 @@ def test_everything_is_made_once_and_then_left() -> None:
 
 def test_analysts_see_what_is_published_and_never_raw() -> None:
     cloud = Cloud()
-    bootstrap.apply(bootstrap.plan(WISHES), cloud)
+    apply(bootstrap.plan(WISHES), cloud)
     for name in (*LAYERS, SCRATCH):
         entries = cloud.things[f"{bootstrap.BIGQUERY}/projects/proj/datasets/{name}"]["access"]
         is_open = any(e.get("groupByEmail") == WISHES.analysts for e in entries)
@@ -108,7 +110,7 @@ def test_analysts_see_what_is_published_and_never_raw() -> None:
 
 def test_each_service_account_has_the_least() -> None:
     cloud = Cloud()
-    bootstrap.apply(bootstrap.plan(WISHES), cloud)
+    apply(bootstrap.plan(WISHES), cloud)
     (binding,) = cloud.policy["bindings"]
     assert binding["role"] == "roles/bigquery.jobUser"
 
@@ -135,7 +137,7 @@ def test_what_others_have_granted_stays() -> None:
     url = f"{bootstrap.BIGQUERY}/projects/proj/datasets/marts"
     entry = {"role": "READER", "userByEmail": "somebody@example.com"}
     cloud.things[url] = {"access": [entry]}
-    done = bootstrap.apply(bootstrap.plan(WISHES), cloud)
+    done = apply(bootstrap.plan(WISHES), cloud)
     assert stranger in cloud.policy["bindings"]
     assert entry in cloud.things[url]["access"]
     assert any("dataset marts" in title for title in done.changed)
@@ -143,7 +145,7 @@ def test_what_others_have_granted_stays() -> None:
 
 def test_masks_hang_on_tags_of_the_classes_that_land() -> None:
     cloud = Cloud()
-    bootstrap.apply(bootstrap.plan(WISHES), cloud)
+    apply(bootstrap.plan(WISHES), cloud)
     policies = {k.rsplit("/", 1)[1]: v for k, v in cloud.things.items() if "/dataPolicies/" in k}
     assert set(policies) == {"paygo_hash", "paygo_redact_text", "paygo_redact_paths"}
     for name, policy in policies.items():
@@ -154,7 +156,7 @@ def test_masks_hang_on_tags_of_the_classes_that_land() -> None:
 
 def test_a_refused_step_is_named_and_does_not_stop_the_others() -> None:
     cloud = Cloud(refuses="cloudquotas")
-    done = bootstrap.apply(bootstrap.plan(WISHES), cloud)
+    done = apply(bootstrap.plan(WISHES), cloud)
     (failure,) = done.failed
     assert "quota" in failure and "403" in failure
     assert len(done.made) + len(done.changed) == len(bootstrap.plan(WISHES)) - 1
@@ -162,7 +164,7 @@ def test_a_refused_step_is_named_and_does_not_stop_the_others() -> None:
 
 def test_the_command_prints_every_request_and_sends_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAYGO_BIGQUERY_PROJECT", "proj")
-    monkeypatch.setattr(bootstrap, "session", lambda _: pytest.fail("printing sent something"))
+    monkeypatch.setattr(bigquery_apply, "session", lambda _: pytest.fail("printing sent something"))
     done = CliRunner().invoke(app, ["bootstrap", "--analysts", "analysts@example.com"])
     assert done.exit_code == 0, done.output
     for name in (*LAYERS, SCRATCH):
