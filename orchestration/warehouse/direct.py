@@ -7,7 +7,7 @@ open until the load commits or is given up; until then nobody sees a row. Knows 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -18,6 +18,7 @@ from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import META_COLUMNS, RawTable
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest
+from orchestration.warehouse.batches import require_contract
 from orchestration.warehouse.raw import quoted, raw_relation, row_hash_sql
 
 if TYPE_CHECKING:
@@ -34,19 +35,17 @@ _MEMORY = "320MB"
 
 
 class DirectInsert:
-    """`rows` and `key_hash` are of what came; `check` refuses a batch."""
+    """`rows` and `key_hash` are of what came."""
 
     def __init__(
         self,
         warehouse: DuckDbWarehouse,
         table: RawTable,
         request: LoadRequest,
-        check: Callable[[pa.Table], None],
     ) -> None:
         self._db = warehouse
         self._table = table
         self._request = request
-        self._check = check
         self._load = ledger.load_id(table, request.as_of)
         self._problem: BaseException | None = None
         self._views: list[str] = []
@@ -96,7 +95,8 @@ class DirectInsert:
     ) -> Iterator[pa.RecordBatch]:
         try:
             for batch in batches:
-                self._check(pa.Table.from_batches([batch]))
+                data = pa.Table.from_batches([batch])
+                require_contract(data, self._table, is_strict=self._request.is_strict)
                 self.rows += batch.num_rows
                 if _KEY_HASH in batch.schema.names:
                     self.key_hash += _sum(batch.column(_KEY_HASH))

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestration.errors import ContractViolation
 from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import META_COLUMNS, RawTable
 from orchestration.sources.misfits import Misfit
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, LoadResult, Scope, Totals
+from orchestration.warehouse.batches import require_contract
 from orchestration.warehouse.direct import DirectInsert
 from orchestration.warehouse.raw import SQL_TYPES, quoted, raw_relation, row_hash_sql
 
@@ -44,8 +44,7 @@ class DuckDbStagedLoad:
         self._db = warehouse
         self._table = table
         self._request = request
-        self._schema = landed_schema(table)
-        self._full = self._schema.append(pa.field(KEY_HASH, pa.int64()))
+        self._full = landed_schema(table).append(pa.field(KEY_HASH, pa.int64()))
         self._stage = f"stage_{number}"
         self._compared_name = f"compared_{number}"
         self._key = quoted(table.primary_key)
@@ -59,11 +58,11 @@ class DuckDbStagedLoad:
         self._compared: pa.Table | None = None
         self._gone: set[str] = set()
         self._quarantine: list[Misfit] = []
-        self._direct = DirectInsert(warehouse, table, request, self._check)
+        self._direct = DirectInsert(warehouse, table, request)
 
     def append(self, batch: pa.RecordBatch | pa.Table) -> None:
         data = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
-        self._check(data)
+        require_contract(data, self._table, is_strict=self._request.is_strict)
         if data.num_rows == 0:
             return
         if self._direct.is_open:
@@ -96,23 +95,6 @@ class DuckDbStagedLoad:
         """Whether there is nothing to compare with: the first load, read as a whole."""
         is_untouched = not self._waiting and not self._is_spilled and not self._direct.is_open
         return self._is_first and self._request.mode == "full" and is_untouched
-
-    def _check(self, data: pa.Table) -> None:
-        for wanted in self._schema:
-            where = f"{self._table.stream}: column {wanted.name!r}"
-            if wanted.name not in data.column_names:
-                raise ContractViolation(f"{where} is missing", tried="staging a batch")
-            found = data.schema.field(wanted.name)
-            if found.type != wanted.type:
-                raise ContractViolation(f"{where} is {found.type}, the contract says {wanted.type}")
-            required = wanted.name == self._table.primary_key or (
-                self._request.is_strict and not wanted.nullable
-            )
-            if required and (count := data.column(wanted.name).null_count):
-                raise ContractViolation(
-                    f"{where} has no value in {count} of {data.num_rows} rows",
-                    todo="look at the source: the contract requires a value",
-                )
 
     def _spill(self) -> None:
         if not self._is_spilled:

@@ -1,0 +1,109 @@
+"""A first load too large to compare in memory: written at once, and the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from orchestration.errors import TransientFailure
+from orchestration.extraction import extract_source
+from orchestration.simulation.platform import SimulatedPlatform
+from orchestration.sources.arrow import landed_schema
+from orchestration.sources.contract import table
+from orchestration.sources.postgres import PostgresSource
+from orchestration.warehouse import Warehouse, open_warehouse
+from orchestration.warehouse.base import LoadRequest
+from orchestration.warehouse.direct import DirectInsert
+from tests.contract.landing.conftest import Extract, settings_for
+from tests.contract.simulation.handmade import BASE
+
+ACCOUNTS = "engine.subs_account"
+STUCK = "engine.subs_stuck_events"
+
+
+@pytest.mark.parametrize("spill", [1, 3])
+def test_a_large_first_load_is_written_at_once_and_is_the_same(
+    spill: int,
+    extract: Extract,
+    platform: SimulatedPlatform,
+    warehouse: Warehouse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    columns = "* exclude (_load_id)"
+    query = f"select {columns} from raw.engine__subs_account order by all"
+    extract("engine", streams={ACCOUNTS})
+    (usual,) = warehouse.rows("select rows_appended, content_hash from ops.load_ledger")
+    expected = warehouse.rows(query)
+    settings = settings_for(platform, tmp_path / "other")
+    monkeypatch.setattr("orchestration.warehouse.landing._SPILL_ROWS", spill)
+    direct = DirectInsert.finish
+    taken: list[str] = []
+    with open_warehouse(settings, "write") as other:
+
+        def limit() -> str:
+            return str(other.rows("select current_setting('memory_limit') as n")[0]["n"])
+
+        before = limit()
+        monkeypatch.setattr(
+            DirectInsert, "finish", lambda self: taken.append(limit()) or direct(self)
+        )
+        (outcome,) = extract_source(
+            "engine",
+            settings=settings,
+            warehouse=other,
+            as_of=BASE,
+            run_id="run",
+            streams=[ACCOUNTS],
+        )
+        assert (outcome.status, len(taken)) == ("ok", 1)
+        assert (before, taken[0], limit()) == ("610.3 MiB", "305.1 MiB", before)
+        assert other.rows(query) == expected
+        (row,) = other.rows("select rows_appended, content_hash from ops.load_ledger")
+        assert row == usual
+
+
+def test_repeated_keys_of_a_large_first_load_land_once(warehouse: Warehouse) -> None:
+    request = LoadRequest(STUCK, BASE, "run", "full", BASE)
+    schema = landed_schema(table(STUCK))
+    moment = BASE.replace(tzinfo=None)
+
+    def batch(event: str) -> pa.RecordBatch:
+        rows = [
+            {f.name: moment if pa.types.is_timestamp(f.type) else f"{i} {event}" for f in schema}
+            | {"stuck_event_id": str(i)}
+            for i in range(12_000)
+        ]
+        return pa.RecordBatch.from_pylist(rows, schema=schema)
+
+    staged = warehouse.stage(request)
+    staged.append_all(iter([batch("old"), batch("new"), batch("new")]))
+    result = staged.commit({}, {})
+    assert result.rows_appended == 12_000
+    (row,) = warehouse.rows(
+        "select count(*) as n, count(*) filter (where event_id like '%new') as latest "
+        "from raw.engine__subs_stuck_events"
+    )
+    assert (row["n"], row["latest"]) == (12_000, 12_000)
+
+
+def test_a_large_first_load_that_breaks_off_leaves_nothing(
+    extract: Extract, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.warehouse.landing._SPILL_ROWS", 1)
+    read = PostgresSource.read
+
+    def lost(self: PostgresSource, *args: Any, **options: Any) -> Iterator[Any]:
+        yield from read(self, *args, **options)
+        raise TransientFailure("the connection is lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresSource, "read", lost)
+        outcome = extract("engine", streams={ACCOUNTS})[ACCOUNTS]
+    assert "the connection is lost" in str(outcome.error)
+    assert warehouse.rows("select * from raw.engine__subs_account") == []
+    assert extract("engine", streams={ACCOUNTS})[ACCOUNTS].rows_appended == 5
