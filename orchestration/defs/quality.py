@@ -76,12 +76,16 @@ def held_back(warehouse: "Warehouse", now: "datetime") -> list[str]:
     """Return the blocking checks that did not pass at `now`: a number of the page may be wrong.
 
     A load that would not have agreed with its source has not landed; its stream is late, not wrong.
+    What was never observed, as on a first run, has no number yet: the page says so. What was
+    observed once and is empty now has lost its number.
     """
     from expectations.checks import BLOCKING_RULES
 
     rows = warehouse.rows(
-        "select check_id, subject_kind, rule, message from ops.check_results "
-        "where evaluated_at = ? and verdict <> 'passed' order by check_id",
+        "select check_id, subject_kind, rule, message from ops.check_results as latest "
+        "where evaluated_at = ? and verdict <> 'passed' and (verdict <> 'empty' or exists ("
+        "select 1 from ops.check_results as earlier where earlier.check_id = latest.check_id "
+        "and earlier.verdict <> 'empty')) order by check_id",
         (now.replace(tzinfo=None),),
     )
     blocking = [row for row in rows if (row["subject_kind"], row["rule"]) in BLOCKING_RULES]

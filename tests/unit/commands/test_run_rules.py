@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.defs.quality import held_back
 from orchestration.defs.runtime import Attempt
 from orchestration.demo import World, _start_over_if_other_world, outstanding
 from orchestration.errors import PermanentFailure, TransientFailure
@@ -182,6 +183,7 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         ("bounds", "failed", ["check", "alert"]),
         ("bounds", "broken", ["check", "alert"]),
         ("bounds", "passed", ["check", "alert", "page"]),
+        ("bounds", "empty", ["check", "alert", "page"]),
         ("freshness", "failed", ["check", "alert", "page"]),
     ],
 )
@@ -210,3 +212,25 @@ def test_a_wrong_number_holds_the_page_back_and_is_still_alerted(
     assert settings.warehouse_path.exists(), "readers see the check that failed"
     assert made.report.exit_code == (0 if "page" in stages else 2)
     assert ("page held back" in made.report.summary()) == ("page" not in stages)
+
+
+def test_a_metric_that_lost_its_number_holds_the_page_and_one_without_any_does_not(
+    tmp_path: Path,
+) -> None:
+    def result(subject: str, verdict: str, at: datetime) -> dict[str, object]:
+        return {
+            "run_id": "r", "check_id": f"metric.bounds.{subject}", "suite": "s",
+            "subject_kind": "metric", "subject": subject, "rule": "bounds", "verdict": verdict,
+            "message": "empty: the metric has no observation", "evaluated_at": at,
+        }  # fmt: skip
+
+    with open_warehouse(settings_of(tmp_path), "write") as warehouse:
+        warehouse.append_ops(
+            "check_results",
+            [
+                result("lost", "passed", BEFORE), result("lost", "empty", NOW),
+                result("never", "empty", BEFORE), result("never", "empty", NOW),
+            ],
+        )  # fmt: skip
+        (wrong,) = held_back(warehouse, NOW)
+    assert wrong.startswith("metric.bounds.lost: empty")
