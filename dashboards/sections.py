@@ -137,7 +137,7 @@ def trend_of(book: Book, metric_id: str) -> dict[str, str]:
     change = book.number(f"metric.{metric_id}.change")
     first = book.number(f"metric.{metric_id}.first_mean")
     if first is None or book.number(f"metric.{metric_id}.trend_mean") is None:
-        return {"word": "none"}
+        return {"word": "none", "good": "none"}
     if change is None or abs(change) < FLAT_PERCENT:
         return {"word": "Flat", "good": "flat"}
     went = "up" if change > 0 else "down"

@@ -33,6 +33,9 @@ BLOCKING_RULES = frozenset({("metric", "bounds"), ("stream", "key"), ("stream", 
 """Rules whose failure means that a wrong number would reach the page; the others say how old or
 how unusual a right one is."""
 
+NO_OBSERVATION = "empty: the metric has no observation"
+"""Message of a metric's check that had nothing to look at."""
+
 
 @dataclass(frozen=True)
 class Check:

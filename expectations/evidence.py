@@ -14,7 +14,7 @@ from math import nan
 from typing import Any, Protocol
 
 from expectations.catalogue import Metric, stream_windows
-from expectations.checks import Check
+from expectations.checks import NO_OBSERVATION, Check
 from expectations.seasonal import NEEDED_DAYS, expected
 from orchestration.sources.contract import CONTRACT, META_COLUMNS
 from orchestration.sources.contract import table as contract_table
@@ -181,7 +181,7 @@ def _metric(
         window = _hours(until, as_of) if is_known else None
         return _freshness(check, as_of, window, now)
     if not row["observations"]:
-        return Evidence(check, as_of=as_of, problem="empty: the metric has no observation")
+        return Evidence(check, as_of=as_of, problem=NO_OBSERVATION)
     if not row["measured"]:
         return Evidence(check, as_of=as_of, problem="all NULL: no observation has a value")
     if check.rule == "bounds":
@@ -220,7 +220,7 @@ def _anomaly(
         return Evidence(check, problem=problem)
     as_of = row["as_of"] if row else None
     if not values:
-        return Evidence(check, as_of=as_of, problem="empty: the metric has no observation")
+        return Evidence(check, as_of=as_of, problem=NO_OBSERVATION)
     known = {day: float(value) for day, value in values if value is not None}
     first, last = values[0][0], values[-1][0]
     if last not in known:

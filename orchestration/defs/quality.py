@@ -79,14 +79,14 @@ def held_back(warehouse: "Warehouse", now: "datetime") -> list[str]:
     What was never observed, as on a first run, has no number yet: the page says so. What was
     observed once and is empty now has lost its number.
     """
-    from expectations.checks import BLOCKING_RULES
+    from expectations.checks import BLOCKING_RULES, NO_OBSERVATION
 
     rows = warehouse.rows(
         "select check_id, subject_kind, rule, message from ops.check_results as latest "
-        "where evaluated_at = ? and verdict <> 'passed' and (verdict <> 'empty' or exists ("
+        "where evaluated_at = ? and verdict <> 'passed' and (message <> ? or exists ("
         "select 1 from ops.check_results as earlier where earlier.check_id = latest.check_id "
-        "and earlier.verdict <> 'empty')) order by check_id",
-        (now.replace(tzinfo=None),),
+        "and earlier.message <> ?)) order by check_id",
+        (now.replace(tzinfo=None), NO_OBSERVATION, NO_OBSERVATION),
     )
     blocking = [row for row in rows if (row["subject_kind"], row["rule"]) in BLOCKING_RULES]
     wrong = [f"{row['check_id']}: {row['message']}" for row in blocking]

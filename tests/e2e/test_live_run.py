@@ -11,9 +11,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.demo import World
+from orchestration.clock import iso
+from orchestration.demo import DemoChoice, World, make_world
 from orchestration.simulation.platform import SimulatedPlatform
 from orchestration.sources.contract import CONTRACT
+from tests.bigquery.emulator_proof import Silent
 from tests.conftest import DemoHome, run_paygo
 
 LATER = "2026-03-24T07:00:00Z"
@@ -51,3 +53,20 @@ def test_a_live_run_goes_from_the_sources_to_the_page(
     status = json.loads(run_paygo(home, "status", "--json", PAYGO_NOW=LATER).stdout)
     assert sorted(m["freshness"] for m in status["metrics"]) == ["fresh"] * 7 + ["stale"] * 11
     assert "07:00" in (home / "site" / "index.html").read_text("utf-8")
+
+
+@pytest.mark.full  # a run costs a whole build
+def test_a_first_run_ends_with_a_page(tmp_path: Path) -> None:
+    """One moment has been read: most metrics have no complete day yet, and the page says so."""
+    make_world(tmp_path / "world", DemoChoice(300, 1, "calm"), Silent())
+    moment = World.read(tmp_path / "world").boundaries[0]
+    home = tmp_path / "home"
+    with SimulatedPlatform(tmp_path / "world", tmp_path / "sources") as platform:
+        platform.advance(moment)
+        sources = {**platform.endpoints.environment(), "PAYGO_HASH_KEY": "simulated"}
+        done = run_paygo(home, "run", PAYGO_NOW=iso(moment), **sources)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (home / "site" / "index.html").read_text("utf-8")
+    assert "no trend yet" in page
+    report = json.loads(run_paygo(home, "verify", "--json", PAYGO_NOW=iso(moment)).stdout)
+    assert report["reproduced"] == report["claims"] > 300

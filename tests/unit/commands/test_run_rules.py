@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from expectations.checks import NO_OBSERVATION
 from orchestration.defs.quality import held_back
 from orchestration.defs.runtime import Attempt
 from orchestration.demo import World, _start_over_if_other_world, outstanding
@@ -183,7 +184,6 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         ("bounds", "failed", ["check", "alert"]),
         ("bounds", "broken", ["check", "alert"]),
         ("bounds", "passed", ["check", "alert", "page"]),
-        ("bounds", "empty", ["check", "alert", "page"]),
         ("freshness", "failed", ["check", "alert", "page"]),
     ],
 )
@@ -217,20 +217,21 @@ def test_a_wrong_number_holds_the_page_back_and_is_still_alerted(
 def test_a_metric_that_lost_its_number_holds_the_page_and_one_without_any_does_not(
     tmp_path: Path,
 ) -> None:
-    def result(subject: str, verdict: str, at: datetime) -> dict[str, object]:
+    def result(subject: str, message: str, at: datetime) -> dict[str, object]:
         return {
             "run_id": "r", "check_id": f"metric.bounds.{subject}", "suite": "s",
-            "subject_kind": "metric", "subject": subject, "rule": "bounds", "verdict": verdict,
-            "message": "empty: the metric has no observation", "evaluated_at": at,
+            "subject_kind": "metric", "subject": subject, "rule": "bounds",
+            "verdict": "broken" if message else "passed", "message": message, "evaluated_at": at,
         }  # fmt: skip
 
     with open_warehouse(settings_of(tmp_path), "write") as warehouse:
         warehouse.append_ops(
             "check_results",
             [
-                result("lost", "passed", BEFORE), result("lost", "empty", NOW),
-                result("never", "empty", BEFORE), result("never", "empty", NOW),
+                result("lost", "", BEFORE), result("lost", NO_OBSERVATION, NOW),
+                result("never", NO_OBSERVATION, BEFORE), result("never", NO_OBSERVATION, NOW),
+                result("asked", "the query is broken", NOW),
             ],
         )  # fmt: skip
-        (wrong,) = held_back(warehouse, NOW)
-    assert wrong.startswith("metric.bounds.lost: empty")
+        wrong = held_back(warehouse, NOW)
+    assert [text.split(":")[0] for text in wrong] == ["metric.bounds.asked", "metric.bounds.lost"]

@@ -185,6 +185,24 @@ def test_without_status_models_nothing_is_written(
     assert warehouse.rows("select * from ops.claims") == []
 
 
+def test_a_metric_that_was_never_observed_has_a_page_without_a_number(
+    warehouse: FixtureWarehouse, settings: Settings
+) -> None:
+    """As after a first run: no complete day yet, so no value and no trend."""
+    warehouse.connection.execute(
+        "update reporting.rpt_metric_status set value = null, trend_mean_7d = null, "
+        "first_mean_7d = null, change_ratio = null where metric_id = 'stuck_events'"
+    )
+    warehouse.connection.execute(
+        "delete from reporting.rpt_metric_series where metric_id = 'stuck_events'"
+    )
+    page = build_site(warehouse, settings, AT).path
+    row = re.search(r"<tr[^>]*>(?:(?!</tr>).)*metrics/stuck_events.html.*?</tr>", page.read_text())
+    assert row and "no trend yet" in row.group()
+    own = (page.parent / "metrics" / "stuck_events.html").read_text()
+    assert "No trend yet" in own
+
+
 def test_page_later_than_its_models_says_so(
     warehouse: FixtureWarehouse, settings: Settings
 ) -> None:
