@@ -13,7 +13,7 @@ ACCOUNTS ?= 20000
 SEED ?= 1
 SCENARIO ?= published
 
-.PHONY: demo test test-full test-bigquery bench bench-peers lint lock clean setup
+.PHONY: demo test unit test-full test-bigquery bench bench-peers lint lock clean setup
 
 setup: $(STAMP)
 

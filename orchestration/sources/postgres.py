@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, Self
 
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi
 import pyarrow as pa
 
+from orchestration.closing import Closing
 from orchestration.errors import ContractViolation, PaygoError, PermanentFailure, TransientFailure
 from orchestration.sources import postgres_sql as sql
 from orchestration.sources.arrow import ARROW_TYPES, landed_schema
@@ -87,7 +87,7 @@ class Standby:
     open_transaction: str | None
 
 
-class PostgresSource:
+class PostgresSource(Closing):
     """One database read at one moment; a context manager that holds the snapshot open."""
 
     def __init__(self, name: str, dsn: str, hash_key: bytes) -> None:
@@ -110,20 +110,12 @@ class PostgresSource:
             if is_standby:
                 self.standby = self._standby(replayed)
         except adbc_driver_manager.Error as error:
-            self._close()
+            self.close()
             raise self._translated(error) from error
         except PaygoError:
-            self._close()
+            self.close()
             raise
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
 
     def _standby(self, replayed: float | None) -> Standby:
         if replayed is None:
@@ -140,7 +132,7 @@ class PostgresSource:
             datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds), number
         )
 
-    def _close(self) -> None:
+    def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.rollback()

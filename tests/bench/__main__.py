@@ -50,7 +50,9 @@ class Row:
 PARTS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
     "demo": lambda asked: demo_path.measure(asked.accounts),
     "postgres": lambda asked: postgres_path.measure(asked.rows),
-    "drift": lambda asked: drift_path.measure(asked.drift_accounts),
+    "drift": lambda asked: drift_path.measure(
+        asked.drift_accounts, builds_all=not asked.drift_only_detectors
+    ),
     "graph": lambda _: graph_path.measure(100_000, 300_000),
     "page": lambda asked: page_path.measure(asked.out.parent),
     "anomaly": lambda _: anomaly.measure(),
@@ -71,6 +73,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(".paygo/bench.json"))
     parser.add_argument(
         "--drift-accounts", type=int, default=400_000, help="accounts of the drift world"
+    )
+    parser.add_argument(
+        "--drift-only-detectors", action="store_true", help="leave out the build of everything"
     )
     arguments = parser.parse_args()
     chosen = [arguments.only] if arguments.only else list(PARTS)

@@ -39,10 +39,11 @@ WIDTHS = {"BIGINT": 8, "INTEGER": 8, "TIMESTAMP": 8, "DATE": 8, "BOOLEAN": 1, "D
 """Bytes that BigQuery bills a value; NUMERIC 16, a text 2 and its length."""
 
 
-def measure(accounts: int) -> list[dict[str, Any]]:
-    """Rows of the table for a world of that many accounts."""
+def measure(accounts: int, *, builds_all: bool) -> list[dict[str, Any]]:
+    """Rows of the table for a world of that many accounts, with or without the whole build."""
+    parts = "everything" if builds_all else "detectors"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.drift_path", str(accounts)],
+        [sys.executable, "-m", "tests.bench.drift_path", str(accounts), parts],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -178,7 +179,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def run(folder: Path, accounts: int) -> list[dict[str, Any]]:
+def run(folder: Path, accounts: int, *, builds_all: bool) -> list[dict[str, Any]]:
     """Measure everything on one world; progress and the long tables go to stderr."""
     measured = Measured(folder, accounts)
     scale = f"{accounts:,} accounts"
@@ -198,7 +199,7 @@ def run(folder: Path, accounts: int) -> list[dict[str, Any]]:
         name = f"drift detectors and ledger, {scale}, {label}"
         rows.append(_row(name, total, against, total / bare, limit, "s"))
     rows.append(_row(f"drift detectors, {scale}, peak memory", peak, "6 GB", peak / 6, 1.0, "GB"))
-    return rows + _whole_build(measured, scale)
+    return rows + (_whole_build(measured, scale) if builds_all else [])
 
 
 def _disk_gigabytes(folder: Path) -> float:
@@ -242,4 +243,5 @@ def _say_slowest(seconds: dict[str, float], shown: int) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="paygo-bench-") as scratch:
-        print(json.dumps(run(Path(scratch), int(sys.argv[1]))))
+        said = run(Path(scratch), int(sys.argv[1]), builds_all=sys.argv[2] == "everything")
+        print(json.dumps(said))

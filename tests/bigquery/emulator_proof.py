@@ -63,7 +63,7 @@ def prove(folder: Path, address: str, accounts: int, days: int, builds: int) -> 
     from orchestration.simulation.platform import SimulatedPlatform
 
     world_folder = folder / "world"
-    make_world(world_folder, DemoChoice(accounts, 1, "calm"), Silent())
+    make_world(world_folder, DemoChoice(accounts, 1, "calm"), _Silent())
     world = World.read(world_folder)
     moments = world.boundaries[:days]
     sides = {name: Side.of(folder / name, name, address) for name in ("duckdb", "bigquery")}
@@ -89,7 +89,7 @@ def _anonymous() -> None:
     google.auth.default = lambda *_, **__: (AnonymousCredentials(), None)
 
 
-class Silent:
+class _Silent:
     """A watcher that keeps the log short."""
 
     def stage(self, name: str) -> None:

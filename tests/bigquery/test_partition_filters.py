@@ -40,15 +40,17 @@ def partitions() -> dict[str, str]:
     }
 
 
-def reads(sql: str) -> dict[str, str]:
-    """Return what a model reads, each with the text of the CTE that reads it."""
-    ctes = re.split(r"\n\),?\n", sql)
-    found = {}
-    for cte in ctes:
+def reads(sql: str) -> list[tuple[str, str]]:
+    """Return what a model reads, with the text of each CTE that reads it."""
+    found = []
+    for cte in re.split(r"\n\),?\n", sql):
         for layer, name in re.findall(r"source\('(\w+)', '(\w+)'\)", cte):
-            found[f"{layer}.{name}"] = cte
+            found.append((f"{layer}.{name}", cte))
+        # Macros of this project are handed the stream whose raw table they read.
+        for source, name in re.findall(r"\w+\(\s*'(\w+)\.(\w+)'", cte):
+            found.append((f"raw.{source}__{name}", cte))
         for name in re.findall(r"ref\('(\w+)'\)", cte):
-            found[name] = cte
+            found.append((name, cte))
     return found
 
 
@@ -64,7 +66,7 @@ def unfiltered(sql: str) -> set[str]:
     known = partitions()
     return {
         name
-        for name, cte in reads(sql).items()
+        for name, cte in reads(sql)
         if name in known
         and not re.search(rf"\bwhere\b.*\b{known[name]}\b\s*(>|<|=|between)", cte, re.DOTALL)
     }
@@ -82,4 +84,8 @@ def test_a_filter_is_told_from_none() -> None:
     assert unfiltered(f"{read})\nselect 1") == {"raw.core__zones"}
     assert unfiltered(f"{read}    where status = 'x'\n)\nselect 1") == {"raw.core__zones"}
     assert unfiltered(f"{read}    where _as_of >= {{{{ then }}}}\n)\nselect 1") == set()
+    both = f"{read}    where _as_of >= 1\n),\n{read.removeprefix('with ')})\nselect 1"
+    assert unfiltered(both) == {"raw.core__zones"}
+    by_macro = "with a as (\n    {{ keys_with(\n 'core.zones', 'zone_id', 'x', 'y') }}\n)"
+    assert unfiltered(by_macro) == {"raw.core__zones"}
     assert unfiltered("with a as (\n    select * from {{ ref('dim_accounts') }}\n)") == set()

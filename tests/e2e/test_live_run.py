@@ -12,10 +12,9 @@ import duckdb
 import pytest
 
 from orchestration.clock import iso
-from orchestration.demo import DemoChoice, World, make_world
+from orchestration.demo import World
 from orchestration.simulation.platform import SimulatedPlatform
 from orchestration.sources.contract import CONTRACT
-from tests.bigquery.emulator_proof import Silent
 from tests.conftest import DemoHome, run_paygo
 
 LATER = "2026-03-24T07:00:00Z"
@@ -58,10 +57,11 @@ def test_a_live_run_goes_from_the_sources_to_the_page(
 @pytest.mark.full  # a run costs a whole build
 def test_a_first_run_ends_with_a_page(tmp_path: Path) -> None:
     """One moment has been read: most metrics have no complete day yet, and the page says so."""
-    make_world(tmp_path / "world", DemoChoice(300, 1, "calm"), Silent())
-    moment = World.read(tmp_path / "world").boundaries[0]
-    home = tmp_path / "home"
-    with SimulatedPlatform(tmp_path / "world", tmp_path / "sources") as platform:
+    home, world = tmp_path / "home", tmp_path / "world"
+    options = ("--accounts", "300", "--scenario", "calm", "--out", str(world))
+    assert run_paygo(home, "world", *options).returncode == 0
+    moment = World.read(world).boundaries[0]
+    with SimulatedPlatform(world, tmp_path / "sources") as platform:
         platform.advance(moment)
         sources = {**platform.endpoints.environment(), "PAYGO_HASH_KEY": "simulated"}
         done = run_paygo(home, "run", PAYGO_NOW=iso(moment), **sources)
