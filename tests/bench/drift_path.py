@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,31 +60,57 @@ class Measured:
         (folder / "compiled").mkdir()
         self.project = compile_project(folder / "compiled", AS_OF).keeping()
         self.size = drift_world.Size(accounts)
-        self.connection = duckdb.connect(
-            str(folder / "warehouse.duckdb"),
-            config={
-                "threads": 2,
-                "memory_limit": MEMORY_LIMIT,
-                "temp_directory": str(folder / "spill"),
-                "preserve_insertion_order": False,
-            },
-        )
+        self.file, self.spill = folder / "warehouse.duckdb", folder / "spill"
+        self.connection = self._open()
         drift_world.create(self.connection)
         # Everything on empty tables, so that what is not measured stands.
         self.project.build(self.connection, [n["name"] for n in self.project.nodes.values()])
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(
+            str(self.file),
+            config={
+                "threads": 2,
+                "memory_limit": MEMORY_LIMIT,
+                "temp_directory": str(self.spill),
+                "preserve_insertion_order": False,
+            },
+        )
 
     def land(self, day: int) -> None:
         drift_world.load(self.connection, self.size, day)
         self.connection.execute("checkpoint")
 
     def bare(self, day: int) -> float:
-        """Seconds of the hand-written joins, the better of two runs."""
-        return min(_timed(lambda: drift_world.bare_joins(self.connection, day)) for _ in range(2))
+        """Seconds of the hand-written joins: the better of two runs, each of a file just opened."""
+        runs = []
+        for _ in range(2):
+            self._reopen()
+            runs.append(_timed(lambda: drift_world.bare_joins(self.connection, day)))
+        return min(runs)
 
     def build(self, targets: tuple[str, ...], without: tuple[str, ...]) -> dict[str, float]:
-        """Seconds of every model that the targets need, apart from the other detectors'."""
-        needed = self.project.order(targets, without)
-        return {node["name"]: _timed(lambda node=node: self._node(node)) for node in needed}  # type: ignore[misc]
+        """Seconds of every model that the targets need, apart from the other detectors'.
+
+        As with the hand-written joins the better of two runs, each of a file just opened, and of
+        the same state.
+        """
+        before = self.file.with_suffix(".before")
+        self.connection.close()
+        shutil.copyfile(self.file, before)
+        runs = []
+        for again in (False, True):
+            self.connection.close()
+            if again:
+                before.replace(self.file)
+            self._reopen()
+            needed = self.project.order(targets, without)
+            runs.append({n["name"]: _timed(lambda n=n: self._node(n)) for n in needed})  # type: ignore[misc]
+        return min(runs, key=lambda run: sum(run.values()))
+
+    def _reopen(self) -> None:
+        self.connection.close()
+        self.connection = self._open()
 
     def build_all(self) -> dict[str, float]:
         """Seconds of every node of the project with everything anew; says each as it is done."""

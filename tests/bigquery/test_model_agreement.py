@@ -80,7 +80,7 @@ MISTAKES = {
         "cast(metric_nodes.as_of as string)",
     ),
     "a union that does not say distinct": (
-        "int_drift__merged_accounts",
+        "int_drift__merged_worklist",
         "union distinct",
         "union",
     ),

@@ -1,22 +1,11 @@
 -- grain: one row a committed version of an OPE that the Stripe detector needs in this run
 {{ config(materialized='table') }}
--- Those on the worklist, and all that in any version named an item on it.
 with worklist as (
     select * from {{ ref('int_drift__stripe_worklist') }}
 ),
 
-items as (
-    {{ listed('item', 'subscription_item_id') }}
-),
-
 keys as (
     {{ listed('ope', 'ope_id') }}
-    union distinct
-    select ope_id
-    from {{ raw_table('engine.subs_object_products_element') }}
-    where
-        license_source_id like 'sub%'
-        and {{ ope_licensed_item('license_source_id') }} in (select items.subscription_item_id from items)
 ),
 
 versions as (

@@ -10,6 +10,12 @@
 {% set catalogue = 'engine.catalog_prices' %}
 {% set items = 'stripe.subscription_items' %}
 {% set subscriptions = 'stripe.subscriptions' %}
+{#- every committed version of an OPE with a Stripe licence; none is read when nothing is new -#}
+{% set is_naming -%}
+license_source_id like 'sub%'
+        and {{ came_with('all', opes) }}
+        and exists (select 1 from loads where is_new)
+{%- endset %}
 with prices as (
     select * from {{ ref('stg_engine__catalog_prices_history') }}
 ),
@@ -59,31 +65,17 @@ items_of_touched_subscriptions as (
     {{ keys_with(items, 'subscription_item_id', 'subscription_id', 'touched_subscriptions') }}
 ),
 
--- every version of an OPE with a Stripe licence, read only when something was touched
-namings as (
-    select
-        ope_id,
-        object_product_id,
-        component,
-        {{ ope_licensed_subscription('license_source_id') }} as subscription_id,
-        {{ ope_licensed_item('license_source_id') }} as subscription_item_id,
+-- what an OPE that was touched ever named, or one of a component with a touched price
+named_items as (
+    select distinct {{ ope_licensed_item('license_source_id') }} as subscription_item_id
     from {{ raw_table(opes) }}
     where
-        license_source_id like 'sub%'
-        and {{ came_with('all', opes) }}
-        and exists (select 1 from loads where is_new and not is_first)
-),
-
-touched_namings as (
-    select
-        ope_id,
-        subscription_item_id,
-        ope_id in (select ope_id from touched_opes)
-        or component in (select component from touched_components) as asks_for_item,
-        subscription_item_id in (select subscription_item_id from touched_items)
-        or subscription_id in (select subscription_id from touched_subscriptions)
-        or object_product_id in (select object_product_id from touched_objects) as asks_for_ope,
-    from namings
+        {{ is_naming }}
+        -- one condition, so that DuckDB looks keys up instead of hashing all OPEs
+        and (
+            ope_id in (select touched_opes.ope_id from touched_opes)
+            or component in (select touched_components.component from touched_components)
+        )
 ),
 
 first_items as (
@@ -228,8 +220,7 @@ worked_items as (
     from items_of_touched_subscriptions
     union distinct
     select subscription_item_id
-    from touched_namings
-    where asks_for_item
+    from named_items
     union distinct
     select subscription_item_id
     from unsettled
@@ -238,16 +229,30 @@ worked_items as (
     from unsettled
 ),
 
+namings as (
+    select
+        ope_id,
+        object_product_id,
+        {{ ope_licensed_subscription('license_source_id') }} as subscription_id,
+        {{ ope_licensed_item('license_source_id') }} as subscription_item_id,
+    from {{ raw_table(opes) }}
+    where {{ is_naming }}
+),
+
 worked_opes as (
     select ope_id
     from touched_opes
     union distinct
     select ope_id
-    from touched_namings
-    where asks_for_ope
-    union distinct
-    select ope_id
     from unsettled
+    union distinct
+    -- the histories of all that ever named a worked item are needed, so they are named here
+    select ope_id
+    from namings
+    where
+        subscription_item_id in (select worked_items.subscription_item_id from worked_items)
+        or subscription_id in (select touched_subscriptions.subscription_id from touched_subscriptions)
+        or object_product_id in (select touched_objects.object_product_id from touched_objects)
 ),
 
 final as (

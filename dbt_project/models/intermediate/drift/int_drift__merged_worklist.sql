@@ -1,0 +1,67 @@
+-- grain: one row a Stripe customer or account that may be shared and is looked at in this run, a customer row it reads for that, or a load
+{{ config(materialized='table') }}
+-- As int_drift__stripe_worklist: of the first load, what two rows hold; of the later ones, what a
+-- touched row holds or ever held. What one row alone holds is shared with nobody.
+{% set kept = ['int_drift__merged_accounts'] %}
+{% set customer_rows = 'engine.subs_customer' %}
+with loads as (
+    {{ loads_to_judge([customer_rows], kept, rule_version_of(kept), are_standing(kept)) }}
+),
+
+touched_rows as (
+    {{ touched(customer_rows, 'customer_row_id') }}
+),
+
+touched_versions as (
+    select
+        account_id,
+        stripe_customer_id,
+    from {{ raw_table(customer_rows) }}
+    where customer_row_id in (select touched_rows.customer_row_id from touched_rows)
+),
+
+worked_customers as (
+    select stripe_customer_id
+    from {{ raw_table(customer_rows) }}
+    where {{ came_with('first', customer_rows) }}
+    group by stripe_customer_id
+    having count(*) > 1
+    union distinct
+    select stripe_customer_id
+    from touched_versions
+),
+
+worked_accounts as (
+    select account_id
+    from {{ raw_table(customer_rows) }}
+    where {{ came_with('first', customer_rows) }}
+    group by account_id
+    having count(*) > 1
+    union distinct
+    select account_id
+    from touched_versions
+),
+
+-- every row that ever held one of them
+worked_rows as (
+    {{ keys_with(customer_rows, 'customer_row_id', 'stripe_customer_id', 'worked_customers') }}
+    union distinct
+    {{ keys_with(customer_rows, 'customer_row_id', 'account_id', 'worked_accounts') }}
+),
+
+worked_things as (
+    select 'customer ' || stripe_customer_id as shared_thing
+    from worked_customers
+    union all
+    select 'account ' || account_id as shared_thing
+    from worked_accounts
+),
+
+final as (
+    {{ worklist_of({
+        'thing': 'worked_things.shared_thing',
+        'customer_row': 'worked_rows.customer_row_id',
+    }, rule_version_of(kept)) }}
+)
+
+select * from final
