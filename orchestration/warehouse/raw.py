@@ -1,9 +1,10 @@
 """DuckDB's side of the contract: raw DDL and the canonical row hash. Opens no connection.
 
-The canonical hash of a row is the MD5 of its landed columns in contract order, each
-written as `<length>:<text>` and a missing value as `~`, so that no two different rows
-share a text. Times are microseconds since 1970, numbers and truth values their SQL
-text, arrays JSON. It depends neither on the order of arrival nor on file bytes.
+The canonical hash of a row is the MD5 of its landed columns in contract order, joined by `|`.
+A text is its length in bytes and itself, so that no two different rows share what is hashed;
+-1 stands for a missing one. Arrays are JSON, and treated as texts. Times are microseconds since
+1970, numbers and truth values their SQL text, `~` when missing. It depends neither on the order
+of arrival nor on file bytes.
 """
 
 from __future__ import annotations
@@ -66,25 +67,26 @@ def unclassified_ddl(table: RawTable) -> str:
     )
 
 
-def _text(column: Column) -> str:
+def _hashed(column: Column) -> str:
+    """What is hashed of a column: nothing else that a row may hold gives the same characters."""
     name = quoted(column.name)
-    if column.type == "timestamp":
-        return f"epoch_us({name})::varchar"
-    if column.type == "string_array":
-        return f"to_json({name})::varchar"
     if column.type in ("string", "json"):
-        return name
-    return f"{name}::varchar"
+        text = name
+    elif column.type == "string_array":
+        text = f"to_json({name})::varchar"
+    else:
+        number = f"epoch_us({name})" if column.type == "timestamp" else name
+        return f"coalesce({number}::varchar, '~')"
+    if column.name == UNCLASSIFIED:
+        # Left out where it is null: such rows hash as if the column were not there.
+        return f"strlen({text}), {text}"
+    # The function leaves a null out itself; its length says that it did.
+    return f"coalesce(strlen({text}), -1), {text}"
 
 
 def row_hash_sql(table: RawTable) -> str:
     """Return the expression of the canonical row hash (see the module's docstring)."""
-    parts = []
-    for c in table.landed_columns:
-        text = f"length({_text(c)})::varchar || ':' || {_text(c)}"
-        # Left out where it is null: rows without such values hash as if the column were not there.
-        parts.append(text if c.name == UNCLASSIFIED else f"coalesce({text}, '~')")
-    return f"md5(concat_ws('|', {', '.join(parts)}))"
+    return f"md5(concat_ws('|', {', '.join(map(_hashed, table.landed_columns))}))"
 
 
 def contract_fingerprint(table: RawTable) -> str:

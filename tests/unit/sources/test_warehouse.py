@@ -165,6 +165,12 @@ def test_the_row_hash_tells_apart_what_looks_alike(home: Settings) -> None:
         "('1', '', 'a|b|c', 'd', true, 'f', 1)",
         "('1', null, 'a|b|c', 'd', true, 'f', 1)",
         "('1', '~', 'a|b|c', 'd', true, 'f', 1)",
+        "('1', '-1', 'a|b|c', 'd', true, 'f', 1)",
+        "('1', 'a|b|c', null, 'd', true, 'f', 1)",
+        "('1', 'a|-1', 'b|c', 'd', true, 'f', 1)",
+        "('1', '5|a|b|c', null, 'd', true, 'f', 1)",
+        "('1', 'ä', 'b|c', 'd', true, 'f', 1)",
+        "('1', 'ä|b', 'c', 'd', true, 'f', 1)",
         "('1', 'a|b', 'c', 'd', null, 'f', 1)",
     ]
     with open_warehouse(home, "write") as warehouse:
