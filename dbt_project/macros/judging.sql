@@ -2,7 +2,7 @@
     work needs, and by which rules the kept states were judged. A detector's worklist names the
     entities; models with materialization `kept` replace their states and keep the others. -#}
 
-{#- loads_to_judge: query of (stream, load_id, is_first, is_new) over the committed loads of
+{#- loads_to_judge: query of (stream, load_id, as_of, is_first, is_new) over the committed loads of
     `streams`. is_first: the stream's first load with rows. is_new: not judged yet by every model of
     `kept` under the present rules. Everything is new after a change of the rules or an erasure,
     when a kept table is gone, when a first load is new, and when the ledger has forgotten a load
@@ -11,6 +11,7 @@
 select
         stream,
         load_id,
+        as_of,
         is_first,
         not is_judged or max(case when is_first and not is_judged then 1 else 0 end) over () = 1
             as is_new,
@@ -18,6 +19,7 @@ select
         select
             load_ledger.stream,
             load_ledger.load_id,
+            load_ledger.as_of,
             load_ledger.rows_appended > 0
             and row_number() over (
                 partition by load_ledger.stream
@@ -105,19 +107,79 @@ select
   {%- endif -%}
 {%- endmacro %}
 
+{#- unjudged_since: by stream, as expressions, the as-of of the first load when that is not judged yet,
+    and the least of a later one that is not; where all are judged, that of the last, since no load is
+    older than the one before it. Rows have the `_as_of` of their load: a commit holds them to it. Only
+    BigQuery is asked, where a partition is left out for a constant alone. -#}
+{% macro unjudged_since(streams, kept) -%}
+  {{ return(adapter.dispatch('unjudged_since', 'paygo')(streams, kept)) }}
+{%- endmacro %}
+
+{% macro default__unjudged_since(streams, kept) -%}
+  {{ return({}) }}
+{%- endmacro %}
+
+{% macro bigquery__unjudged_since(streams, kept) -%}
+  {%- set found = {} -%}
+  {%- if execute and model.resource_type == 'model' -%}
+    {%- set query -%}
+      select
+        stream,
+        unix_micros(min(case when is_new and is_first then as_of end)) as first_micros,
+        unix_micros(
+          coalesce(min(case when is_new and not is_first then as_of end), max(as_of))
+        ) as later_micros,
+      from (
+        {{ loads_to_judge(streams, kept, rule_version_of(kept), are_standing(kept)) }}
+      ) as loads
+      group by stream
+    {%- endset -%}
+    {%- for row in run_query(query).rows -%}
+      {%- set first = none if row[1] is none else 'timestamp_micros(' ~ (row[1] | int) ~ ')' -%}
+      {%- do found.update({row[0]: {'first': first, 'later': 'timestamp_micros(' ~ (row[2] | int) ~ ')'}}) -%}
+    {%- endfor -%}
+  {%- endif -%}
+  {{ return(found) }}
+{%- endmacro %}
+
 {#- came_with: condition that a raw row came with one of those `loads` (a CTE of loads_to_judge) of the
     stream. `first`: with the first load, when that is not judged yet. `later`: with a load after it
-    that is not judged yet, so that the row's entity is touched. `all`: with any committed load. -#}
-{% macro came_with(which, stream) -%}
+    that is not judged yet, so that the row's entity is touched. `all`: with any committed load.
+    `since` is what `unjudged_since` has found. -#}
+{% macro came_with(which, stream, since={}) -%}
   {%- set those = {'first': ' and is_new and is_first', 'later': ' and is_new and not is_first', 'all': ''} -%}
   _load_id in (select load_id from loads where stream = '{{ stream }}'{{ those[which] }})
+  {%- if stream in since and which == 'later' %}
+        and _as_of >= {{ since[stream].later }}
+  {%- elif stream in since and which == 'first' %}
+        and _as_of {{ '= ' ~ since[stream].first if since[stream].first else '< timestamp_micros(0)' }}
+  {%- endif -%}
+{%- endmacro %}
+
+{#- is_still_so: condition on the CTE `loads` that what was unjudged when the statement was written is
+    what it is now. Erasing or forgetting between the two makes more of it new, whose rows the
+    constants of `since` would leave out: the model then fails, and its next run starts afresh. -#}
+{% macro is_still_so(since) -%}
+if(
+        is_new and case stream
+        {%- for stream, as_of in since.items() %}
+            when '{{ stream }}' then case
+                when is_first then {{ 'as_of <> ' ~ as_of.first if as_of.first else 'true' }}
+                else as_of < {{ as_of.later }}
+            end
+        {%- endfor %}
+            else false
+        end,
+        error('what is to be judged has changed since this model began: run it again'),
+        true
+    )
 {%- endmacro %}
 
 {#- touched: query of the keys of the stream that came with a later load of the CTE `loads`. -#}
-{% macro touched(stream, key) -%}
+{% macro touched(stream, key, since={}) -%}
 select distinct {{ key }}
     from {{ raw_table(stream) }}
-    where {{ came_with('later', stream) }}
+    where {{ came_with('later', stream, since) }}
 {%- endmacro %}
 
 {#- keys_with: query of the keys of the stream that in any version, committed or not, hold in `column`
@@ -130,7 +192,7 @@ select distinct {{ key }}
 
 {#- worklist_of: rows of a worklist: those of `worked`, a mapping of entity kind to the CTE and column
     that name them (`cte.column`, no value twice), and those of the CTE `loads`. -#}
-{% macro worklist_of(worked, rule_version) -%}
+{% macro worklist_of(worked, rule_version, since={}) -%}
   {%- for entity_kind, named_by in worked.items() -%}
     select
         '{{ entity_kind }}' as entity_kind,
@@ -147,6 +209,9 @@ select distinct {{ key }}
         is_new,
         {{ rule_version }} as rule_version,
     from loads
+    {%- if since %}
+    where {{ is_still_so(since) }}
+    {%- endif %}
 {%- endmacro %}
 
 {#- listed: query of the entities of a kind on the CTE `worklist`, as a column of that name. -#}

@@ -91,8 +91,8 @@ class AnalyzerServer:
     jobs: dict[str, Job] = field(default_factory=dict)
     datasets: set[str] = field(default_factory=set)
     views: set[tuple[str, str]] = field(default_factory=set)
-    rows: dict[tuple[str, ...], tuple[str, ...]] = field(
-        default_factory=lambda: {TEST_COLUMNS: ("0", "false", "false")}
+    rows: dict[tuple[str, ...], list[tuple[str | None, ...]]] = field(
+        default_factory=lambda: {TEST_COLUMNS: [("0", "false", "false")]}
     )
 
     probed: dict[str, Columns] = field(default_factory=dict)
@@ -266,9 +266,7 @@ class AnalyzerServer:
 
     def _results(self, job: Job) -> dict[str, Any]:
         names = tuple(name for name, _ in job.columns)
-        rows = []
-        if names in self.rows:
-            rows = [{"f": [{"v": value} for value in self.rows[names]]}]
+        rows = [{"f": [{"v": value} for value in row]} for row in self.rows.get(names, ())]
         return {
             "kind": "bigquery#getQueryResultsResponse",
             "jobReference": job.resource["jobReference"],

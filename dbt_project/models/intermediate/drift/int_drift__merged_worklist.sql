@@ -4,12 +4,13 @@
 -- touched row holds or ever held. What one row alone holds is shared with nobody.
 {% set kept = ['int_drift__merged_accounts'] %}
 {% set customer_rows = 'engine.subs_customer' %}
+{% set since = unjudged_since([customer_rows], kept) %}
 with loads as (
     {{ loads_to_judge([customer_rows], kept, rule_version_of(kept), are_standing(kept)) }}
 ),
 
 touched_rows as (
-    {{ touched(customer_rows, 'customer_row_id') }}
+    {{ touched(customer_rows, 'customer_row_id', since) }}
 ),
 
 touched_versions as (
@@ -23,7 +24,7 @@ touched_versions as (
 worked_customers as (
     select stripe_customer_id
     from {{ raw_table(customer_rows) }}
-    where {{ came_with('first', customer_rows) }}
+    where {{ came_with('first', customer_rows, since) }}
     group by stripe_customer_id
     having count(*) > 1
     union distinct
@@ -34,7 +35,7 @@ worked_customers as (
 worked_accounts as (
     select account_id
     from {{ raw_table(customer_rows) }}
-    where {{ came_with('first', customer_rows) }}
+    where {{ came_with('first', customer_rows, since) }}
     group by account_id
     having count(*) > 1
     union distinct
@@ -61,7 +62,7 @@ final as (
     {{ worklist_of({
         'thing': 'worked_things.shared_thing',
         'customer_row': 'worked_rows.customer_row_id',
-    }, rule_version_of(kept)) }}
+    }, rule_version_of(kept), since) }}
 )
 
 select * from final

@@ -10,6 +10,8 @@
 {% set catalogue = 'engine.catalog_prices' %}
 {% set items = 'stripe.subscription_items' %}
 {% set subscriptions = 'stripe.subscriptions' %}
+{% set streams = [opes, objects, catalogue, items, subscriptions] %}
+{% set since = unjudged_since(streams, kept) %}
 {#- every committed version of an OPE with a Stripe licence; none is read when nothing is new -#}
 {% set is_naming -%}
 license_source_id like 'sub%'
@@ -29,21 +31,21 @@ horizons as (
 
 loads as (
     {{ loads_to_judge(
-        [opes, objects, catalogue, items, subscriptions], kept, rule_version_of(kept), are_standing(kept)
+        streams, kept, rule_version_of(kept), are_standing(kept)
     ) }}
 ),
 
 touched_opes as (
-    {{ touched(opes, 'ope_id') }}
+    {{ touched(opes, 'ope_id', since) }}
 ),
 
 -- the account of an OPE is that of its object
 touched_objects as (
-    {{ touched(objects, 'object_product_id') }}
+    {{ touched(objects, 'object_product_id', since) }}
 ),
 
 touched_prices as (
-    {{ touched(catalogue, 'catalog_price_id') }}
+    {{ touched(catalogue, 'catalog_price_id', since) }}
 ),
 
 -- a deletion may carry the key alone
@@ -54,11 +56,11 @@ touched_components as (
 ),
 
 touched_items as (
-    {{ touched(items, 'subscription_item_id') }}
+    {{ touched(items, 'subscription_item_id', since) }}
 ),
 
 touched_subscriptions as (
-    {{ touched(subscriptions, 'subscription_id') }}
+    {{ touched(subscriptions, 'subscription_id', since) }}
 ),
 
 items_of_touched_subscriptions as (
@@ -90,7 +92,7 @@ first_items as (
         coalesce(bad_debt_item, '') = 'true' or _is_deleted as is_exception,
         _as_of as valid_from,
     from {{ raw_table(items) }}
-    where {{ came_with('first', items) }}
+    where {{ came_with('first', items, since) }}
 ),
 
 first_subscriptions as (
@@ -99,7 +101,7 @@ first_subscriptions as (
         _as_of as valid_from,
     from {{ raw_table(subscriptions) }}
     where
-        {{ came_with('first', subscriptions) }}
+        {{ came_with('first', subscriptions, since) }}
         and status in ('active', 'trialing', 'past_due')
         and not _is_deleted
         and subscription_id not in (select subscription_id from touched_subscriptions)
@@ -117,7 +119,7 @@ landed_opes as (
         _as_of,
         _is_deleted,
     from {{ raw_table(opes) }}
-    where {{ came_with('first', opes) }}
+    where {{ came_with('first', opes, since) }}
 ),
 
 stated_opes as (
@@ -258,7 +260,7 @@ worked_opes as (
 final as (
     {{ worklist_of({
         'item': 'worked_items.subscription_item_id', 'ope': 'worked_opes.ope_id',
-    }, rule_version_of(kept)) }}
+    }, rule_version_of(kept), since) }}
 )
 
 select * from final

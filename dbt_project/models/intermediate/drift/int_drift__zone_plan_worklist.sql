@@ -6,6 +6,8 @@
 {% set opes = 'engine.subs_object_products_element' %}
 {% set objects = 'engine.subs_object_products' %}
 {% set zones = 'core.zones' %}
+{% set streams = [opes, objects, zones] %}
+{% set since = unjudged_since(streams, kept) %}
 -- no end of day before it is observed
 with horizons as (
     select max(first_as_of) as observed_from
@@ -15,21 +17,21 @@ with horizons as (
 
 loads as (
     {{ loads_to_judge(
-        [opes, objects, zones], kept, rule_version_of(kept), are_standing(kept)
+        streams, kept, rule_version_of(kept), are_standing(kept)
     ) }}
 ),
 
 touched_zones as (
-    {{ touched(zones, 'zone_id') }}
+    {{ touched(zones, 'zone_id', since) }}
 ),
 
 touched_opes as (
-    {{ touched(opes, 'ope_id') }}
+    {{ touched(opes, 'ope_id', since) }}
 ),
 
 -- an object that changed, and every object that a changed OPE ever belonged to
 touched_objects as (
-    {{ touched(objects, 'object_product_id') }}
+    {{ touched(objects, 'object_product_id', since) }}
     union distinct
     {{ keys_with(opes, 'object_product_id', 'ope_id', 'touched_opes') }}
 ),
@@ -49,7 +51,7 @@ first_zones as (
         case when status = 'active' and not _is_deleted then {{ plan_rank('plan_level') }} end as www_rank,
         _as_of as valid_from,
     from {{ raw_table(zones) }}
-    where {{ came_with('first', zones) }}
+    where {{ came_with('first', zones, since) }}
 ),
 
 first_objects as (
@@ -58,7 +60,7 @@ first_objects as (
         object_id as zone_id,
     from {{ raw_table(objects) }}
     where
-        {{ came_with('first', objects) }}
+        {{ came_with('first', objects, since) }}
         and object_type = 'zone'
         and not _is_deleted
 ),
@@ -77,7 +79,7 @@ landed_opes as (
         _is_deleted,
     from {{ raw_table(opes) }}
     where
-        {{ came_with('first', opes) }}
+        {{ came_with('first', opes, since) }}
         and component = 'zone_plan'
 ),
 
@@ -150,7 +152,7 @@ final as (
         'zone': 'worked_zones.zone_id',
         'object': 'worked_objects.object_product_id',
         'ope': 'worked_opes.ope_id',
-    }, rule_version_of(kept)) }}
+    }, rule_version_of(kept), since) }}
 )
 
 select * from final
