@@ -123,8 +123,8 @@ def _bigquery(settings: Settings) -> Iterator[Finding]:
     if settings.target == "bigquery":
         from orchestration.warehouse.bigquery_doctor import findings
 
-        for name, ok, found, todo in findings(settings):
-            yield Finding(name, ok, found, todo)
+        for name, ok, found, todo, optional in findings(settings):
+            yield Finding(name, ok, found, todo, optional)
 
 
 def _port(_: Settings) -> Iterator[Finding]:

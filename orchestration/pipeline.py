@@ -156,7 +156,7 @@ class Stages:
         instance: dg.DagsterInstance | None = None,
         on_stage: StageHook | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings = settings.model_copy(update={"run": run_name(as_of)})
         self.as_of = as_of
         self.report = RunReport(as_of)
         self._on_stage = on_stage

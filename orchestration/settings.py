@@ -27,11 +27,15 @@ class Settings(BaseSettings):
         default=None, description="Key of the hash that replaces personal identifiers."
     )
 
+    run: str = Field(default="none", description="Name of the run in progress; labels its jobs.")
+
     bigquery_project: str = ""
     bigquery_location: str = "EU"
     bigquery_api_endpoint: str = Field(
         default="", description="Another address of the API: a private or a regional endpoint."
     )
+    bigquery_analysts: str = Field(default="", description="Group that may read what is published.")
+    bigquery_billing_account: str = Field(default="", description="Where the budget is set.")
     bigquery_maximum_bytes_billed: int = Field(
         default=200_000_000_000, description="No single query may read more; 0: no limit."
     )

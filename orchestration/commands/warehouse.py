@@ -30,8 +30,9 @@ def bootstrap(
 
     settings = load_settings()
     wishes = Wishes(
-        settings.bigquery_project, settings.bigquery_location, billing_account, monthly_budget,
-        daily_gib, analysts,
+        settings.bigquery_project, settings.bigquery_location,
+        billing_account or settings.bigquery_billing_account, monthly_budget, daily_gib,
+        analysts or settings.bigquery_analysts,
     )  # fmt: skip
     steps = plan(wishes)
     if not apply:

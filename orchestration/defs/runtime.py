@@ -88,4 +88,6 @@ def environment_runtime(_: dg.InitResourceContext) -> Runtime:
 
     settings = Settings.load()
     now = settings.clock().now()
-    return Runtime(settings=settings, run_id=run_name(now), as_ofs=(now,))
+    name = run_name(now)
+    settings = settings.model_copy(update={"run": name})
+    return Runtime(settings=settings, run_id=name, as_ofs=(now,))

@@ -137,6 +137,7 @@ class BigQueryWarehouse(Handle):
         return found
 
     def _labels(self, model: str) -> dict[str, str]:
+        """Return labels; a load's run is the one that its ledger row will name."""
         return {"model": label(model), **({"run": label(self._run)} if self._run else {})}
 
     def latest(

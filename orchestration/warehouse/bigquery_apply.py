@@ -1,7 +1,8 @@
 """Sends the steps of `bigquery_bootstrap` to a project: as often as one likes.
 
 Each step first looks whether its object stands as it should; only what is missing or different is
-written. Which steps there are, and why, does not belong here.
+written, and nothing at all when one only wants to know. Which steps there are, and why, does not
+belong here.
 """
 
 from __future__ import annotations
@@ -65,22 +66,46 @@ def apply(
     `bases` replaces the beginnings of addresses (tests). Names that the services give (of
     taxonomy and tags) are filled in as they become known.
     """
+    return _each(steps, session, bases or {}, writes=True)
+
+
+def compare(
+    steps: Sequence[Step], session: Session, *, bases: Mapping[str, str] | None = None
+) -> Done:
+    """Look at every object and write nothing: what `apply` would make, change, leave."""
+    return _each(steps, session, bases or {}, writes=False)
+
+
+def _each(
+    steps: Sequence[Step], session: Session, bases: Mapping[str, str], *, writes: bool
+) -> Done:
     done = Done()
     names: dict[str, str] = {}
     for step in steps:
         try:
-            _apply_one(step, session, names, done, bases or {})
+            _one(step, session, names, done, bases, writes=writes)
         except PermanentFailure as error:
             done.failed.append(f"{step.title}: {error.what}")
     return done
 
 
-def _apply_one(
-    step: Step, session: Session, names: dict[str, str], done: Done, bases: Mapping[str, str]
+def _one(
+    step: Step,
+    session: Session,
+    names: dict[str, str],
+    done: Done,
+    bases: Mapping[str, str],
+    *,
+    writes: bool,
 ) -> None:
     def call(method: str, url: str, body: object = None) -> tuple[int, dict[str, Any]]:
         return _call(session, method, _filled(url, names), body, bases)
 
+    if "{" in _filled(step.look, names):
+        if writes:
+            raise PermanentFailure("what it belongs to could not be made")
+        done.made.append(step.title)
+        return
     body = json.loads(_filled(json.dumps(step.body), names))
     asks = "POST" if step.look.endswith(":getIamPolicy") else "GET"
     status, there = call(asks, step.look, {} if asks == "POST" else None)
@@ -89,10 +114,11 @@ def _apply_one(
         same = [e for e in entries if e.get("displayName") == body["displayName"]]
         there, status = (same[0], 200) if same else ({}, 404)
     if status == 404:
-        _, there = call(step.method, step.url, body)
+        there = call(step.method, step.url, body)[1] if writes else {}
         done.made.append(step.title)
     elif step.update and (wanted := _difference(step, body, there)):
-        call(*step.update, {"policy": wanted} if step.merge == "bindings" else wanted)
+        if writes:
+            call(*step.update, {"policy": wanted} if step.merge == "bindings" else wanted)
         done.changed.append(step.title)
     else:
         done.held.append(step.title)

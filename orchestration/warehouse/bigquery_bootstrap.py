@@ -101,18 +101,23 @@ class Step:
 
 def plan(wishes: Wishes) -> list[Step]:
     """Return every step in the order in which they depend on each other."""
+    return [step for steps in parts(wishes).values() for step in steps]
+
+
+def parts(wishes: Wishes) -> dict[str, list[Step]]:
+    """Return the steps by what they are for. Errors: PermanentFailure without a project."""
     if not wishes.project:
         raise PermanentFailure(
             "no BigQuery project is named", todo="set PAYGO_BIGQUERY_PROJECT and run again"
         )
-    return [
-        *_accounts(wishes),
-        *_datasets(wishes),
-        *_project_roles(wishes),
-        *_authorized_views(wishes),
-        *_masks(wishes),
-        *_limits(wishes),
-    ]
+    return {
+        "service accounts": list(_accounts(wishes)),
+        "datasets": list(_datasets(wishes)),
+        "roles": list(_project_roles(wishes)),
+        "authorized views": list(_authorized_views(wishes)),
+        "tags and masks": list(_masks(wishes)),
+        "budget and quota": list(_limits(wishes)),
+    }
 
 
 def member(wishes: Wishes, account: str) -> str:

@@ -154,7 +154,7 @@ class Jobs:
             raise translated(error, "logging in to BigQuery") from error
         return cls(
             client, settings.bigquery_location, settings.bigquery_maximum_bytes_billed,
-            {"pipeline": "paygo"},
+            {"pipeline": "paygo", "run": label(settings.run)},
         )  # fmt: skip
 
     def run(
@@ -170,7 +170,7 @@ class Jobs:
         """Run one statement or script to its end and return the job."""
         config = bigquery.QueryJobConfig(
             query_parameters=parameters(params),
-            labels={**self.labels, **(labels or {})},
+            labels=self._labels(doing, labels),
             dry_run=schema_only,
         )
         if self.maximum_bytes_billed and not schema_only:
@@ -203,7 +203,7 @@ class Jobs:
             schema=list(schema),
             write_disposition=mode.WRITE_TRUNCATE if replace else mode.WRITE_APPEND,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-            labels={**self.labels, **(labels or {})},
+            labels=self._labels(doing, labels),
         )
         # Without this, a list in a Parquet file becomes a record of records.
         lists = bigquery.ParquetOptions()  # type: ignore[no-untyped-call]
@@ -219,6 +219,10 @@ class Jobs:
 
         job: bigquery.LoadJob = self._finish(submit, job_id, doing)
         return job
+
+    def _labels(self, doing: str, given: Mapping[str, str] | None) -> dict[str, str]:
+        """Return what the job is billed under; one that makes no table says what it does."""
+        return {"model": label(doing), **self.labels, **(given or {})}
 
     def _finish(self, submit: JobSubmit, job_id: str | None, doing: str) -> Any:
         """Submit until the job has run; see the module's docstring for what is repeated."""

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from orchestration.cli import app
 from orchestration.errors import PermanentFailure
-from orchestration.warehouse import bigquery_apply
+from orchestration.settings import Settings
+from orchestration.warehouse import bigquery_apply, bigquery_doctor
 from orchestration.warehouse import bigquery_bootstrap as bootstrap
-from orchestration.warehouse.bigquery_apply import apply
+from orchestration.warehouse.bigquery_apply import apply, compare
 from orchestration.warehouse.bigquery_schema import LAYERS, SCRATCH
 
 WISHES = bootstrap.Wishes(
@@ -94,6 +95,48 @@ def test_everything_is_made_once_and_then_left() -> None:
     assert cloud.writes == []
     assert (second.made, second.changed, second.failed) == ([], [], [])
     assert len(second.held) == len(steps)
+
+
+def test_looking_writes_nothing_and_knows_what_is_missing_or_otherwise() -> None:
+    cloud, steps = Cloud(), bootstrap.plan(WISHES)
+    nothing = compare(steps, cloud)
+    assert (len(nothing.made), nothing.changed + nothing.held + nothing.failed) == (
+        len(steps) - 1, ["right to run jobs, and nothing else, on the project"],
+    )  # fmt: skip
+    assert cloud.writes == []
+    apply(steps, cloud)
+    cloud.writes.clear()
+    assert len(compare(steps, cloud).held) == len(steps)
+    cloud.things[f"{bootstrap.BIGQUERY}/projects/proj/datasets/marts"]["labels"] = {}
+    cloud.things = {k: v for k, v in cloud.things.items() if not k.endswith("/paygo_hash")}
+    found = compare(steps, cloud)
+    assert [title.split()[:2] for title in found.changed] == [["dataset", "marts"]]
+    assert [title.split(":")[0] for title in found.made] == ["mask of hash"]
+    assert cloud.writes == []
+
+
+def test_doctor_says_what_of_a_project_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = Cloud()
+    monkeypatch.setattr(bigquery_apply, "session", lambda _: cloud)
+    settings = Settings(
+        bigquery_project="proj",
+        bigquery_analysts=WISHES.analysts,
+        bigquery_billing_account=WISHES.billing_account,
+        _env_file=None,
+    )
+    before = {name: (ok, said) for name, ok, said, _, _ in bigquery_doctor.bootstrapped(settings)}
+    assert len(before) == len(bootstrap.parts(WISHES))
+    assert not any(ok for ok, _ in before.values())
+    assert "missing: service account paygo-read" in before["bigquery service accounts"][1]
+    apply(bootstrap.plan(WISHES), cloud)
+    cloud.writes.clear()
+    after = {name: (ok, said) for name, ok, said, _, _ in bigquery_doctor.bootstrapped(settings)}
+    assert all(ok for ok, _ in after.values()), after
+    assert after["bigquery budget and quota"] == (True, "2 of 2 stand")
+    cloud.refuses = "cloudquotas"
+    hidden = {name: said for name, ok, said, _, _ in bigquery_doctor.bootstrapped(settings)}
+    assert "cannot be looked at: quota" in hidden["bigquery budget and quota"]
+    assert cloud.writes == []
 
 
 def test_analysts_see_what_is_published_and_never_raw() -> None:

@@ -16,6 +16,7 @@ from google.cloud import bigquery
 from requests import exceptions as transport
 
 from orchestration.errors import PermanentFailure, TransientFailure
+from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT, table
 from orchestration.warehouse.bigquery_commit import load_schema
 from orchestration.warehouse.bigquery_jobs import ATTEMPTS, Jobs, label, parquet
@@ -52,6 +53,7 @@ class Client:
     script: list[Callable[[Client, str], Job]] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
     loads: list[Any] = field(default_factory=list)
+    queries: list[Any] = field(default_factory=list)
 
     def load_table_from_file(self, file: io.BytesIO, target: str, *, job_id: str, **kw: Any) -> Job:
         self.loads.append((file.read(), target, job_id, kw["job_config"]))
@@ -60,6 +62,10 @@ class Client:
         act = self.script.pop(0) if self.script else lambda _, name: Job(name)
         self.jobs[job_id] = act(self, job_id)
         return self.jobs[job_id]
+
+    def query(self, sql: str, *, job_id: str, job_config: Any, **_: object) -> Job:
+        self.queries.append((sql, job_config))
+        return Job(job_id)
 
     def get_job(self, name: str, **_: object) -> Job:
         return self.jobs[name]
@@ -149,7 +155,7 @@ def test_a_load_appends_to_a_table_that_exists_with_an_explicit_schema() -> None
     assert config.create_disposition == "CREATE_NEVER"
     assert config.source_format == "PARQUET"
     assert [f.name for f in config.schema] == ["x"]
-    assert config.labels == {"pipeline": "paygo"}
+    assert config.labels == {"pipeline": "paygo", "model": "loading_t"}
 
 
 def test_every_stream_has_an_explicit_schema_of_its_landed_columns() -> None:
@@ -179,6 +185,20 @@ def test_slices_of_batches_keep_their_lists() -> None:
     assert pq.read_table(parquet(data.slice(1, 3))).column("phases").to_pylist() == [
         ["b", "c"], [], ["d"],
     ]  # fmt: skip
+
+
+def test_every_job_is_labelled_by_pipeline_model_and_run() -> None:
+    settings = Settings(bigquery_project="proj", run="run-20260324T060000Z", _env_file=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bigquery, "Client", lambda **_: Client())
+        jobs = Jobs.connect(settings)
+    jobs.run("select 1", doing="asking anything")
+    jobs.run("select 1", doing="reading", labels={"model": "read"})
+    load(jobs)
+    found = [config.labels for _, config in jobs.client.queries]  # type: ignore[attr-defined]
+    found.append(jobs.client.loads[0][3].labels)  # type: ignore[attr-defined]
+    run = {"pipeline": "paygo", "run": "run-20260324t060000z"}
+    assert found == [{**run, "model": name} for name in ("asking_anything", "read", "loading_t")]
 
 
 def test_labels_are_what_bigquery_takes() -> None:
