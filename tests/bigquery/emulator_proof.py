@@ -1,9 +1,10 @@
 """`make test-bigquery`: the whole pipeline through BigQuery's API, compared with DuckDB's.
 
 The same simulated sources are read into both warehouses, at the same moments, by the product's own
-code and the real clients; dbt builds both, twice; checks, status, claims and page follow. Then
-every relation of the built layers is compared, row for row. Exit codes: 0 equal, 1 a difference,
-69 the emulator's interpreter is missing.
+code and the real clients; dbt builds both before the last moment and after it, so that the second
+build adds to what the first one kept; checks, status, claims and page follow. Then every
+relation of the built layers and of the pipeline's own records is compared, row for row. Exit codes:
+0 equal, 1 a difference, 69 the emulator's interpreter is missing.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def main() -> int:
     except emulator.MissingInterpreter as error:
         print(f"not run: {error}", file=sys.stderr)
         return UNAVAILABLE
-    for name in ("data", "duckdb", "bigquery"):
+    for name in ("data", "duckdb", "bigquery", "sources"):
         shutil.rmtree(folder / name, ignore_errors=True)
     with emulator.running(folder, folder / "data") as address:
         builds = 0 if chosen.landing else 1 if chosen.once else 2
@@ -63,7 +64,7 @@ def prove(folder: Path, address: str, accounts: int, days: int, builds: int) -> 
     from orchestration.simulation.platform import SimulatedPlatform
 
     world_folder = folder / "world"
-    make_world(world_folder, DemoChoice(accounts, 1, "calm"), _Silent())
+    make_world(world_folder, DemoChoice(accounts, 1, "calm"), Silent())
     world = World.read(world_folder)
     moments = world.boundaries[:days]
     sides = {name: Side.of(folder / name, name, address) for name in ("duckdb", "bigquery")}
@@ -75,10 +76,12 @@ def prove(folder: Path, address: str, accounts: int, days: int, builds: int) -> 
             platform.advance(moment)
             for side in sides.values():
                 side.extract(moment, environment)
+                if builds > 1 and moment == moments[-2:][0]:
+                    side.build()
     finally:
         platform.close()
     for side in sides.values() if builds else ():
-        side.finish(again=builds > 1)
+        side.finish()
     return compare(sides["duckdb"], sides["bigquery"], folder)
 
 
@@ -89,7 +92,7 @@ def _anonymous() -> None:
     google.auth.default = lambda *_, **__: (AnonymousCredentials(), None)
 
 
-class _Silent:
+class Silent:
     """A watcher that keeps the log short."""
 
     def stage(self, name: str) -> None:
@@ -163,13 +166,14 @@ class Side:
                 f"{self.name}: " + "; ".join(f"{k}: {v.outcome.error}" for k, v in failed.items())
             )
 
-    def finish(self, *, again: bool) -> None:
+    def build(self) -> None:
+        say(f"{self.name}: first build")
+        self.stages._build()
+
+    def finish(self) -> None:
         from orchestration.reading import status_document
         from orchestration.warehouse import open_warehouse
 
-        if again:
-            say(f"{self.name}: first build")
-            self.stages._build()
         say(f"{self.name}: build, checks, page")
         self.stages.finish()
         if self.stages.report.problems:
@@ -178,8 +182,10 @@ class Side:
             now = self.settings.clock().now()
             self.documents["status"] = status_document(warehouse, now)
         self.documents["verify"] = self.verify()
-        page = self.settings.site_path / "index.html"
-        self.documents["page"] = page.read_text(encoding="utf-8") if page.exists() else "no page"
+        site = self.settings.site_path
+        for page in sorted(site.rglob("*.html")):
+            name = f"page {page.relative_to(site).as_posix()}"
+            self.documents[name] = page.read_text(encoding="utf-8")
 
     def verify(self) -> Any:
         environment = {
@@ -241,11 +247,13 @@ def plain(value: Any) -> Any:
 
 def compare(left: Side, right: Side, folder: Path) -> int:
     """Compare every relation and document; say what differs; keep the figures."""
+    from orchestration.warehouse.ops import OPS_TABLES
+
     differs: list[str] = []
     relations = left.relations()
     if relations != right.relations():
         differs.append(f"relations: {sorted(set(relations) ^ set(right.relations()))}")
-    relations = [*relations, ("ops", "load_ledger"), ("ops", "stream_cursors")]
+    relations = [*relations, *(("ops", name) for name in OPS_TABLES)]
     total = 0
     for layer, name in relations:
         ours, theirs = left.rows(layer, name), right.rows(layer, name)
@@ -253,18 +261,30 @@ def compare(left: Side, right: Side, folder: Path) -> int:
         if ours != theirs:
             only = sorted(set(ours) - set(theirs))[:2], sorted(set(theirs) - set(ours))[:2]
             differs.append(f"{layer}.{name}: {len(ours)} and {len(theirs)} rows; only: {only}")
-    for name in left.documents:
-        if left.documents[name] != right.documents[name]:
+    documents = sorted(left.documents.keys() | right.documents.keys())
+    if documents and "page index.html" not in documents:
+        differs.append("neither side has a page")
+    for name in documents:
+        if left.documents.get(name) != right.documents.get(name):
             differs.append(f"{name} differs")
             for side in (left, right):
-                text = side.documents[name]
+                text = side.documents.get(name, "there is none")
                 text = text if isinstance(text, str) else json.dumps(text, indent=1, default=str)
-                (folder / f"{name}.{side.name}.txt").write_text(text, encoding="utf-8")
-    figures = {"relations": len(relations), "rows": total, "differences": len(differs)}
+                kept = folder / f"{name.replace('/', '-')}.{side.name}.txt"
+                kept.write_text(text, encoding="utf-8")
+    figures = {
+        "relations": len(relations),
+        "rows": total,
+        "documents": len(documents),
+        "differences": len(differs),
+    }
     (folder / "proof.json").write_text(json.dumps({**figures, "differs": differs}, indent=1))
     for line in differs:
         say(f"DIFFERS {line[:1500]}")
-    say(f"compared {len(relations)} relations, {total} rows: {len(differs)} differences")
+    say(
+        f"compared {len(relations)} relations, {total} rows, {len(documents)} documents "
+        f"(status, verification, pages): {len(differs)} differences"
+    )
     return int(bool(differs))
 
 
