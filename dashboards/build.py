@@ -139,7 +139,8 @@ def _render(
     changes = edition_pages.changes(book, kept)
     pen = Pen({**book.results, **changes.earlier, **edition_pages.edition_results(kept)})
     look = {
-        "css": inline("theme.css"),
+        "frame": inline("frame.css"),
+        "theme": inline("theme.css"),
         "script": inline("templates/page.js"),
         "edition_id": edition.edition_id,
         "stale": bool(book.number("freshness.stale")),
