@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
-import httpx
-
 from orchestration.clock import iso
 from orchestration.errors import PaygoError, TransientFailure
 from orchestration.loopback import require_free_port
@@ -149,11 +147,13 @@ def _clock(settings: Settings) -> Iterator[Finding]:
     if settings.now:
         yield Finding("clock", True, f"fixed at {iso(now)} by PAYGO_NOW")
         return
+    from orchestration.sources.wire import Connections, Unanswered
+
     base = settings.stripe_api_base
     try:
-        header = httpx.get(base, timeout=10, trust_env=False).headers.get("date", "")
+        header = Connections(base, timeout=10).send("GET", "/", {}).headers.get("date", "")
         server = datetime.strptime(header, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-    except (httpx.HTTPError, ValueError) as error:
+    except (Unanswered, ValueError) as error:
         yield Finding("clock", True, f"{iso(now)}; no server to compare with ({error})")
         return
     off = abs(now - server)

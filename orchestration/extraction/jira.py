@@ -21,7 +21,7 @@ from orchestration.sources.jira_plan import (
     JiraReader,
     created_of,
 )
-from orchestration.sources.parallel import Problem, rare_collection
+from orchestration.sources.parallel import Problem, many_threads
 from orchestration.sources.records import RecordBuilder
 from orchestration.warehouse.raw import contract_fingerprint
 
@@ -49,7 +49,7 @@ def extract(run: Extraction) -> list[StreamOutcome]:
         settings.jira_project,
         requests_per_second=settings.jira_requests_per_second,
     )
-    with source, rare_collection():
+    with source, many_threads():
         source.probe()
         return _Reading(run, source).run()
 

@@ -10,7 +10,7 @@ from orchestration.extraction.backfill import Backfills
 from orchestration.extraction.outcome import Extraction, StreamOutcome
 from orchestration.extraction.stripe_load import StripeLoad
 from orchestration.sources.contract import RawTable
-from orchestration.sources.parallel import Problem, rare_collection
+from orchestration.sources.parallel import Problem, many_threads
 from orchestration.sources.records import ContractMode
 from orchestration.sources.stripe import StripeSource
 from orchestration.sources.stripe_kinds import EVENTS, KINDS, Kind, builders
@@ -53,7 +53,7 @@ def extract(run: Extraction) -> list[StreamOutcome]:
         requests_per_second=run.settings.stripe_requests_per_second,
         endpoint_requests_per_second=run.settings.stripe_endpoint_requests_per_second,
     )
-    with source, rare_collection():
+    with source, many_threads():
         return StripeExtraction(run, source).run()
 
 

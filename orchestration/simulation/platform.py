@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import urllib3
 
 from orchestration.clock import iso
 from orchestration.closing import Closing
@@ -67,7 +67,7 @@ class SimulatedPlatform(Closing):
         self._port = port
         self._switches = switches or Switches()
         self._process: subprocess.Popen[bytes] | None = None
-        self._control = httpx.Client(timeout=120.0)
+        self._control = urllib3.PoolManager(timeout=120.0, retries=False)
         self._postgres = SimulatedPostgres(self._home / "postgres")
         self._endpoints: PlatformEndpoints | None = None
         self._now: datetime | None = None
@@ -174,7 +174,7 @@ class SimulatedPlatform(Closing):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._control.close()
+        self._control.clear()
         self._postgres.stop()
 
     def _start_http(self) -> None:
@@ -220,15 +220,15 @@ class SimulatedPlatform(Closing):
         url = f"http://{LOOPBACK}:{self._port}/_simulator/{command}"
         headers = {"x-simulator-token": self._config.control_token}
         try:
-            answer = self._control.post(url, json=body, headers=headers)
-        except httpx.HTTPError as error:
+            answer = self._control.request("POST", url, json=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
             raise PermanentFailure(
                 f"The simulated Stripe and Jira do not answer: {error!r}.",
                 tried=f"send them the command {command!r}",
                 todo="see their messages above; start the command again.",
             ) from error
         document: dict[str, Any] = answer.json()
-        if answer.status_code != 200:
+        if answer.status != 200:
             raise PermanentFailure(
                 str(document.get("error")),
                 tried=document.get("tried", ""),

@@ -7,19 +7,23 @@ again with growing pauses or the server's `Retry-After`; what remains is a
 
 from __future__ import annotations
 
+import base64
 import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-import httpx
 import orjson
 
 from orchestration.closing import Closing
 from orchestration.errors import PermanentFailure, TransientFailure
 from orchestration.sources.governor import Governor
+from orchestration.sources.wire import Answer, Connections, Unanswered, Wire
+
+_JSON = {"Content-Type": "application/json"}
 
 _QUOTA_HEADERS = ("x-ratelimit-reason", "ratelimit-reason")
 
@@ -47,7 +51,7 @@ class HttpSource(Closing):
         endpoint_of: Callable[[str], str] = lambda path: "",
         auth: tuple[str, str] | None = None,
         retry: RetryPolicy | None = None,
-        transport: httpx.BaseTransport | None = None,
+        wire: Wire | None = None,
         sleep: Callable[[float], None] = time.sleep,
         timeout: float = 60.0,
     ) -> None:
@@ -58,72 +62,51 @@ class HttpSource(Closing):
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._jitter = random.Random(0)
-        self._options: dict[str, Any] = {
-            "base_url": self.base_url,
-            "headers": dict(headers),
-            "auth": auth,
-            "transport": transport,
-            "timeout": timeout,
-            "limits": httpx.Limits(max_connections=1, max_keepalive_connections=1),
-            "trust_env": False,
-            # Loading the certificate store takes longer than a small increment.
-            "verify": httpx.create_ssl_context(trust_env=False)
-            if self.base_url.startswith("https")
-            else False,
-        }
-        self._clients: list[httpx.Client] = []
-        self._idle: list[httpx.Client] = []
         try:
-            self._idle.append(self._client())
-        except (httpx.InvalidURL, UnicodeEncodeError, ValueError) as error:
+            self._prefix = urlsplit(self.base_url).path
+            self._headers = _plain({**headers, **(_basic(*auth) if auth else {})})
+            self._wire = wire or Connections(self.base_url, timeout)
+        except ValueError as error:
             raise PermanentFailure(
                 f"{name}: the address or key cannot be used: {type(error).__name__}",
                 todo="look at the settings of this source for stray characters",
             ) from error
 
-    def _client(self) -> httpx.Client:
-        """A client of one connection: a pool looks at each of its connections at every request."""
-        client = httpx.Client(**self._options)
-        self._clients.append(client)
-        return client
-
     def close(self) -> None:
-        for client in self._clients:
-            client.close()
+        self._wire.close()
 
     def is_limited(self, path: str = "") -> bool:
         """Whether requests to a path wait for our own pace: more at once would not be faster."""
         return self._governor.is_binding(self._endpoint_of(path))
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Answer:
         """GET with retries; any answer other than 429 and 5xx is returned."""
-        return self._send("GET", path, params=params)
+        return self._send(
+            "GET", path, f"{path}?{urlencode(params, doseq=True)}" if params else path
+        )
 
-    def post(self, path: str, body: Any) -> httpx.Response:
+    def post(self, path: str, body: Any) -> Answer:
         """POST a JSON body with retries; only for reads, since it may be sent twice."""
-        return self._send("POST", path, content=orjson.dumps(body))
+        return self._send("POST", path, path, orjson.dumps(body))
 
-    def _send(self, method: str, path: str, **parts: Any) -> httpx.Response:
-        if "content" in parts:
-            parts["headers"] = {"Content-Type": "application/json"}
+    def _send(self, method: str, path: str, target: str, body: bytes | None = None) -> Answer:
+        headers = self._headers if body is None else {**self._headers, **_JSON}
         problem, endpoint = "", self._endpoint_of(path)
         for attempt in range(self._retry.attempts):
             self._governor.take(endpoint)
             hint: float | None = None
             try:
-                response = self._request(method, path, parts)
-            except httpx.TransportError as error:
-                problem = f"{type(error).__name__}: {error}"
-            except httpx.InvalidURL as error:
-                raise PermanentFailure(f"{self.name}: bad address: {error}") from error
+                answer = self._wire.send(method, self._prefix + target, headers, body)
+            except Unanswered as error:
+                problem = str(error)
             else:
-                if response.status_code != 429 and response.status_code < 500:
+                if answer.status != 429 and answer.status < 500:
                     self._governor.answered(endpoint)
-                    return response
-                problem = self._describe(response)
-                if response.status_code == 429 and "lock" not in problem:
+                    return answer
+                problem = self._describe(answer)
+                if answer.status == 429 and "lock" not in problem:
                     self._governor.refused(endpoint, problem)
-                hint = self._retry_after(response)
+                hint = self._retry_after(answer)
             if attempt + 1 < self._retry.attempts:
                 self._wait(attempt, hint)
         raise TransientFailure(
@@ -132,37 +115,27 @@ class HttpSource(Closing):
             todo="see that the address is right and the service up, then run again",
         )
 
-    def _request(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
-        try:
-            client = self._idle.pop()
-        except IndexError:
-            client = self._client()
-        try:
-            return client.request(method, path, **parts)
-        finally:
-            self._idle.append(client)
-
-    def _describe(self, response: httpx.Response) -> str:
-        reason = response.headers.get("stripe-rate-limited-reason", "")
+    def _describe(self, answer: Answer) -> str:
+        reason = answer.headers.get("stripe-rate-limited-reason", "")
         for header in _QUOTA_HEADERS:
-            reason = reason or response.headers.get(header, "")
+            reason = reason or answer.headers.get(header, "")
         if "quota" in reason.lower():
             raise TransientFailure(
                 f"{self.name} refuses more requests: {reason}",
                 tried="asking slower; a spent quota does not come back within this run",
                 todo="run again after the quota's window",
             )
-        return f"HTTP {response.status_code}" + (f" ({reason})" if reason else "")
+        return f"HTTP {answer.status}" + (f" ({reason})" if reason else "")
 
-    def _retry_after(self, response: httpx.Response) -> float | None:
-        text = response.headers.get("retry-after")
+    def _retry_after(self, answer: Answer) -> float | None:
+        text = answer.headers.get("retry-after")
         if text is None:
             return None
         try:
             seconds = float(text)
         except ValueError:
             try:
-                date = parsedate_to_datetime(response.headers["date"])
+                date = parsedate_to_datetime(answer.headers["date"])
                 seconds = (parsedate_to_datetime(text) - date).total_seconds()
             except (KeyError, TypeError, ValueError):
                 return None
@@ -184,14 +157,26 @@ class HttpSource(Closing):
         self._sleep(pause)
 
 
-def json_object(response: httpx.Response, source: str) -> dict[str, Any]:
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers; ValueError when one holds what no header may."""
+    if not all(v.isascii() and v.isprintable() for v in headers.values()):
+        raise ValueError("a header that is not printable ASCII")
+    return dict(headers)
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {login}"}
+
+
+def json_object(answer: Answer, source: str, path: str) -> dict[str, Any]:
     """Return the JSON object of an answer; TransientFailure when it is none (say, cut)."""
     try:
-        body = orjson.loads(response.content)
+        body = orjson.loads(answer.body)
     except orjson.JSONDecodeError as error:
         raise TransientFailure(
-            f"{source} answered {response.status_code} with something that is not JSON",
-            tried=str(response.request.url.path),
+            f"{source} answered {answer.status} with something that is not JSON",
+            tried=path,
             todo="see whether a proxy stands between; run again",
         ) from error
     if not isinstance(body, dict):

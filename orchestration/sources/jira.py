@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-
 from orchestration.closing import Closing
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.sources.adf import adf_text
@@ -21,6 +19,7 @@ from orchestration.sources.governor import Governor
 from orchestration.sources.http import HttpSource, json_object
 from orchestration.sources.records import RecordBuilder
 from orchestration.sources.redact import redacted_json
+from orchestration.sources.wire import Answer
 
 FIELDS = (
     "project", "issuetype", "status", "priority", "summary", "description", "labels",
@@ -128,8 +127,8 @@ class JiraSource(Closing):
     def issue(self, issue_id: str) -> Object | None:
         """Return one issue from the store itself, past the index; None when it does not exist."""
         path = f"{_BASE}/issue/{issue_id}"
-        response = self._http.get(path, {"fields": ",".join(FIELDS)})
-        return None if response.status_code == 404 else self._json(response, path)
+        answer = self._http.get(path, {"fields": ",".join(FIELDS)})
+        return None if answer.status == 404 else self._json(answer, path)
 
     def histories(self, issue_ids: Sequence[str]) -> Iterator[list[Object]]:
         """Yield pages of changelog items (columns of `jira.changelog_items`) of these issues.
@@ -180,28 +179,28 @@ class JiraSource(Closing):
                 )
             seen.add(token)
 
-    def _json(self, response: httpx.Response, path: str) -> Object:
-        if response.status_code == 200:
-            return json_object(response, "Jira")
-        raise _refusal(response, path)
+    def _json(self, answer: Answer, path: str) -> Object:
+        if answer.status == 200:
+            return json_object(answer, "Jira", path)
+        raise _refusal(answer, path)
 
 
-def _refusal(response: httpx.Response, path: str) -> PaygoError:
+def _refusal(answer: Answer, path: str) -> PaygoError:
     try:
-        messages = json_object(response, "Jira").get("errorMessages") or []
+        messages = json_object(answer, "Jira", path).get("errorMessages") or []
     except TransientFailure:
         messages = []
     said = "Jira says: " + " ".join(map(str, messages)) if messages else ""
-    if response.status_code in (401, 403):
+    if answer.status in (401, 403):
         return PermanentFailure(
-            f"Jira refused the token ({response.status_code}). {said}",
+            f"Jira refused the token ({answer.status}). {said}",
             tried=path,
             todo="correct PAYGO_JIRA_EMAIL and PAYGO_JIRA_API_TOKEN; a scoped token needs the "
             "base address api.atlassian.com/ex/jira/<cloud id>",
         )
-    if response.status_code == 410:
+    if answer.status == 410:
         return PermanentFailure(f"Jira no longer offers {path}. {said}", todo="update this program")
-    return PermanentFailure(f"Jira refused {path} with {response.status_code}. {said}")
+    return PermanentFailure(f"Jira refused {path} with {answer.status}. {said}")
 
 
 def _items(log: Mapping[str, Any]) -> Iterator[Object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import itertools
 import queue
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,9 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _DONE = object()
+
+_RARELY = (200_000, 20, 100)
+_TURN_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -103,15 +107,46 @@ class Crew(Generic[T]):
             self._results.put(_DONE)
 
 
+class _Tuning:
+    """Settings of the interpreter while several threads read; sources are read side by side."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._before = (gc.get_threshold(), sys.getswitchinterval())
+
+    def begin(self) -> None:
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._before = (gc.get_threshold(), sys.getswitchinterval())
+                gc.set_threshold(*_RARELY)
+                sys.setswitchinterval(_TURN_SECONDS)
+
+    def end(self) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
+                gc.set_threshold(*self._before[0])
+                sys.setswitchinterval(self._before[1])
+
+
+_TUNING = _Tuning()
+
+
 @contextmanager
-def rare_collection() -> Iterator[None]:
-    """Collect cycles rarely: pages are trees without any, and walking them costs a quarter."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
+def many_threads() -> Iterator[None]:
+    """Let the interpreter suit threads that read pages; as before once the last reader has ended.
+
+    Cycles are collected rarely: pages are trees without any, and walking them costs a quarter.
+    Turns are short: a request gives the interpreter up a dozen times, and each time would wait
+    five milliseconds for a thread that builds rows.
+    """
+    _TUNING.begin()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        _TUNING.end()
 
 
 def ahead(items: Iterator[T], *, waiting: int = 3) -> Iterator[T]:

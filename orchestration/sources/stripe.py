@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import httpx
-
 from orchestration.closing import Closing
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.settings import STRIPE_API_VERSION
 from orchestration.sources.governor import Governor
 from orchestration.sources.http import HttpSource, json_object
+from orchestration.sources.wire import Answer
 
 PAGE = 100
 
@@ -118,16 +117,16 @@ class StripeSource(Closing):
     def _read(
         self, path: str, params: Mapping[str, Any], *, may_be_missing: bool = False
     ) -> Object | None:
-        response = self._http.get(path, params)
-        if response.status_code == 200:
-            self._version(response)
-            return json_object(response, "Stripe")
-        if response.status_code == 404 and may_be_missing:
+        answer = self._http.get(path, params)
+        if answer.status == 200:
+            self._version(answer)
+            return json_object(answer, "Stripe", path)
+        if answer.status == 404 and may_be_missing:
             return None
-        raise _refusal(response, path)
+        raise _refusal(answer, path)
 
-    def _version(self, response: httpx.Response) -> None:
-        answered = response.headers.get("stripe-version")
+    def _version(self, answer: Answer) -> None:
+        answered = answer.headers.get("stripe-version")
         if self._check_version and answered is not None and answered != STRIPE_API_VERSION:
             raise PermanentFailure(
                 f"Stripe answered in version {answered}, the contract is for {STRIPE_API_VERSION}",
@@ -136,25 +135,25 @@ class StripeSource(Closing):
             )
 
 
-def _refusal(response: httpx.Response, path: str) -> PaygoError:
+def _refusal(answer: Answer, path: str) -> PaygoError:
     try:
-        error = json_object(response, "Stripe").get("error") or {}
+        error = json_object(answer, "Stripe", path).get("error") or {}
     except TransientFailure:
         error = {}
     message = error.get("message") if isinstance(error, dict) else None
-    said = f"Stripe says: {message}" if message else f"HTTP {response.status_code}"
-    if response.status_code == 401:
+    said = f"Stripe says: {message}" if message else f"HTTP {answer.status}"
+    if answer.status == 401:
         return PermanentFailure(
             f"Stripe refused the key. {said}",
             tried=f"GET {path}",
             todo="create a restricted key with read permission on core and billing resources and "
             "put it into PAYGO_STRIPE_API_KEY",
         )
-    if response.status_code == 403:
+    if answer.status == 403:
         return PermanentFailure(
             f"the Stripe key may not read {path}. {said}",
             tried=f"GET {path}",
             todo="give the restricted key of PAYGO_STRIPE_API_KEY that read permission in "
             "Stripe's dashboard",
         )
-    return PermanentFailure(f"Stripe refused GET {path} with {response.status_code}. {said}")
+    return PermanentFailure(f"Stripe refused GET {path} with {answer.status}. {said}")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
-import httpx
+import urllib3
 from starlette.types import ASGIApp
 
+from orchestration.sources.wire import Answer
 
-class InProcess(httpx.BaseTransport):
-    """Runs the application for one request at a time; `requests` counts them.
+
+class InProcess:
+    """A `Wire` that runs the application for one request at a time; `requests` counts them.
 
     The application may not wait for anything: its handlers answer from memory.
     """
@@ -20,31 +24,39 @@ class InProcess(httpx.BaseTransport):
         self._lock = threading.Lock()
         self.requests = 0
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        body = request.read()
+    def close(self) -> None:
+        pass
+
+    def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        path, _, query = target.partition("?")
+        sent = {"Host": "test", **headers}
         scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
-            "method": request.method,
+            "method": method,
             "scheme": "http",
-            "path": request.url.path,
-            "raw_path": request.url.raw_path,
-            "query_string": request.url.query,
-            "headers": [(k.lower(), v) for k, v in request.headers.raw],
+            "path": unquote(path),
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(k.lower().encode(), v.encode()) for k, v in sent.items()],
             "server": ("test", 80),
             "client": ("test", 1),
             "root_path": "",
         }
-        status, headers, parts = 500, [], []
+        status, answered, parts = 500, urllib3.HTTPHeaderDict(), []
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+            return {"type": "http.request", "body": body or b"", "more_body": False}
 
         async def send(message: Any) -> None:
-            nonlocal status, headers
+            nonlocal status
             if message["type"] == "http.response.start":
-                status, headers = message["status"], message["headers"]
+                status = message["status"]
+                for name, value in message["headers"]:
+                    answered.add(name.decode(), value.decode())
             else:
                 parts.append(message.get("body", b""))
 
@@ -57,4 +69,4 @@ class InProcess(httpx.BaseTransport):
                 pass
             else:
                 raise AssertionError("a handler waits: this transport has no event loop")
-        return httpx.Response(status, headers=headers, content=b"".join(parts), request=request)
+        return Answer(status, b"".join(parts), answered)

@@ -7,14 +7,12 @@ when everything is visible, exactly the source.
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -242,13 +240,8 @@ class Schedule(RuleBasedStateMachine):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("home"))
-    client = functools.partial(httpx.Client, transport=made.transport)
-
-    def in_process(**options: Any) -> httpx.Client:
-        return client(**{k: v for k, v in options.items() if k != "transport"})
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orchestration.sources.http.httpx.Client", in_process)
+        patch.setattr("orchestration.sources.http.Connections", lambda *_: made.transport)
         patch.setattr("orchestration.sources.stripe_plan.PAGE", 2)
         patch.setattr("orchestration.sources.stripe.PAGE", 2)
         patch.setattr("orchestration.extraction.checkpoints.KEEP_ROWS", 1)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import httpx
+import orjson
 import pytest
+import urllib3
 
 from orchestration.errors import PermanentFailure, TransientFailure
 from orchestration.sources.governor import HEADROOM, Governor
-from orchestration.sources.http import HttpSource, RetryPolicy
+from orchestration.sources.http import HttpSource, RetryPolicy, json_object
 from orchestration.sources.jira import JiraSource
 from orchestration.sources.stripe import StripeSource
-
-Handler = Callable[[httpx.Request], httpx.Response]
+from orchestration.sources.wire import Answer, Unanswered, Wire
 
 
 class Time:
@@ -33,30 +33,42 @@ class Time:
         self.now += seconds
 
 
-def http(handler: Handler, time: Time, governor: Governor | None = None) -> HttpSource:
-    return HttpSource(
-        "Stripe",
-        "http://stripe.test",
-        headers={},
-        governor=governor or Governor(1000, monotonic=time.monotonic, sleep=time.sleep),
-        retry=RetryPolicy(attempts=4),
-        transport=httpx.MockTransport(handler),
-        sleep=time.sleep,
-    )
+class Script:
+    """A `Wire` that gives these answers in this order; `seen` is what was sent."""
 
+    def __init__(self, *answers: Answer | Exception) -> None:
+        self._answers: Iterator[Answer | Exception] = iter(answers)
+        self.seen: list[tuple[str, str, Mapping[str, str], bytes | None]] = []
 
-def answers(*responses: httpx.Response | Exception) -> tuple[Handler, list[httpx.Request]]:
-    seen: list[httpx.Request] = []
-    waiting: Iterator[httpx.Response | Exception] = iter(responses)
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        answer = next(waiting)
+    def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        self.seen.append((method, target, headers, body))
+        answer = next(self._answers)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    return handle, seen
+    def close(self) -> None:
+        pass
+
+
+def answer(status: int, body: Any = None, **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, orjson.dumps(body or {}), urllib3.HTTPHeaderDict(named))
+
+
+def http(wire: Wire, time: Time, governor: Governor | None = None) -> HttpSource:
+    return HttpSource(
+        "Stripe",
+        "http://stripe.test/base",
+        headers={"Stripe-Version": "v"},
+        auth=("a@example.com", "token"),
+        governor=governor or Governor(1000, monotonic=time.monotonic, sleep=time.sleep),
+        retry=RetryPolicy(attempts=4),
+        wire=wire,
+        sleep=time.sleep,
+    )
 
 
 def test_the_pace_is_kept_evenly() -> None:
@@ -139,56 +151,77 @@ def test_a_slow_endpoint_does_not_slow_the_others() -> None:
 
 
 def test_a_lock_that_timed_out_is_no_sign_of_speed() -> None:
-    busy = httpx.Response(429, headers={"Stripe-Rate-Limited-Reason": "lock_timeout"})
-    handle, _ = answers(busy, httpx.Response(200, json={}))
+    script = Script(answer(429, Stripe_Rate_Limited_Reason="lock_timeout"), answer(200))
     time = Time()
     governor = Governor(10, monotonic=time.monotonic, sleep=time.sleep)
-    http(handle, time, governor=governor).get("/v1/customers")
+    http(script, time, governor=governor).get("/v1/customers")
     assert governor.rate() == pytest.approx(10 * HEADROOM)
 
 
 def test_retry_after_is_honoured_and_pauses_everybody() -> None:
     time = Time()
-    limited = httpx.Response(429, headers={"Retry-After": "7", "Stripe-Rate-Limited-Reason": "x"})
-    handle, seen = answers(limited, httpx.Response(200, json={}))
-    source = http(handle, time)
-    assert source.get("/v1/events").status_code == 200
-    assert len(seen) == 2
+    limited = answer(429, Retry_After="7", Stripe_Rate_Limited_Reason="x")
+    script = Script(limited, answer(200))
+    assert http(script, time).get("/v1/events").status == 200
+    assert len(script.seen) == 2
     assert time.now >= 7
 
 
-@pytest.mark.parametrize("first", [httpx.Response(503), httpx.ReadError("connection lost")])
-def test_a_lost_or_failed_answer_is_asked_for_again(first: httpx.Response | Exception) -> None:
-    handle, seen = answers(first, httpx.Response(200, json={"ok": True}))
-    assert http(handle, Time()).get("/x").json() == {"ok": True}
-    assert len(seen) == 2
+@pytest.mark.parametrize("first", [answer(503), Unanswered("connection lost")])
+def test_a_lost_or_failed_answer_is_asked_for_again(first: Answer | Exception) -> None:
+    script = Script(first, answer(200, {"ok": True}))
+    assert json_object(http(script, Time()).get("/x"), "Stripe", "/x") == {"ok": True}
+    assert len(script.seen) == 2
+
+
+def test_a_request_is_sent_as_the_api_expects_it() -> None:
+    script = Script(answer(200), answer(200))
+    source = http(script, Time())
+    source.get("/v1/x", {"limit": 100, "created[gte]": "5", "name": "a b", "expand[]": ["p", "q"]})
+    source.post("/y", {"jql": "a = 1"})
+    login = {"Authorization": "Basic YUBleGFtcGxlLmNvbTp0b2tlbg==", "Stripe-Version": "v"}
+    target = "/base/v1/x?limit=100&created%5Bgte%5D=5&name=a+b&expand%5B%5D=p&expand%5B%5D=q"
+    assert script.seen == [
+        ("GET", target, login, None),
+        ("POST", "/base/y", {**login, "Content-Type": "application/json"}, b'{"jql":"a = 1"}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [("http://[::1", "k"), ("stripe.test", "k"), ("http://a", "k\n"), ("http://a", "k\u00e4")],
+)
+def test_an_address_or_key_with_stray_characters_is_refused(address: str, key: str) -> None:
+    with pytest.raises(PermanentFailure, match="stray characters") as failure:
+        HttpSource("Stripe", address, headers={"Authorization": key}, governor=Governor(1))
+    assert key not in str(failure.value) or key == "k"
 
 
 def test_giving_up_says_what_was_tried() -> None:
-    handle, seen = answers(*[httpx.Response(500)] * 4)
+    script = Script(*[answer(500)] * 4)
     with pytest.raises(TransientFailure, match=r"HTTP 500.*GET /x, 4 times"):
-        http(handle, Time()).get("/x")
-    assert len(seen) == 4
+        http(script, Time()).get("/x")
+    assert len(script.seen) == 4
 
 
 def test_a_spent_quota_is_not_hammered() -> None:
-    handle, seen = answers(httpx.Response(429, headers={"X-RateLimit-Reason": "quota-based"}))
+    script = Script(answer(429, X_RateLimit_Reason="quota-based"))
     with pytest.raises(TransientFailure, match="quota"):
-        http(handle, Time()).get("/x")
-    assert len(seen) == 1
+        http(script, Time()).get("/x")
+    assert len(script.seen) == 1
 
 
 def test_a_refusal_is_not_tried_again() -> None:
-    handle, seen = answers(httpx.Response(401, json={"error": {"message": "Expired API Key"}}))
-    source = StripeSource("k", "", requests_per_second=1, http=http(handle, Time()))
+    script = Script(answer(401, {"error": {"message": "Expired API Key"}}))
+    source = StripeSource("k", "", requests_per_second=1, http=http(script, Time()))
     with pytest.raises(PermanentFailure, match=r"Expired API Key.*PAYGO_STRIPE_API_KEY"):
         source.probe()
-    assert len(seen) == 1
+    assert len(script.seen) == 1
 
 
-def stripe_source(*bodies: dict[str, Any], headers: dict[str, str] | None = None) -> StripeSource:
-    handle, _ = answers(*(httpx.Response(200, json=b, headers=headers) for b in bodies))
-    return StripeSource("k", "", requests_per_second=1, http=http(handle, Time()))
+def stripe_source(*bodies: dict[str, Any], **headers: str) -> StripeSource:
+    script = Script(*(answer(200, b, **headers) for b in bodies))
+    return StripeSource("k", "", requests_per_second=1, http=http(script, Time()))
 
 
 def test_a_page_without_has_more_is_no_last_page() -> None:
@@ -218,23 +251,21 @@ def test_children_are_paged_to_the_end() -> None:
 
 
 def test_another_api_version_is_refused() -> None:
-    source = stripe_source(
-        {"data": [], "has_more": False}, headers={"Stripe-Version": "2024-06-20"}
-    )
+    source = stripe_source({"data": [], "has_more": False}, Stripe_Version="2024-06-20")
     with pytest.raises(PermanentFailure, match="version 2024-06-20"):
         source.probe()
 
 
 def test_an_answer_that_is_cut_is_no_json() -> None:
-    handle, _ = answers(httpx.Response(200, content=b'{"data": ['))
-    source = StripeSource("k", "", requests_per_second=1, http=http(handle, Time()))
+    script = Script(Answer(200, b'{"data": ['))
+    source = StripeSource("k", "", requests_per_second=1, http=http(script, Time()))
     with pytest.raises(TransientFailure, match="not JSON"):
         source.probe()
 
 
 def jira_source(*bodies: dict[str, Any]) -> JiraSource:
-    handle, _ = answers(*(httpx.Response(200, json=b) for b in bodies))
-    return JiraSource("", "", "", "BILL", http=http(handle, Time()))
+    script = Script(*(answer(200, b) for b in bodies))
+    return JiraSource("", "", "", "BILL", http=http(script, Time()))
 
 
 def test_a_jira_page_must_say_that_it_is_the_last() -> None:

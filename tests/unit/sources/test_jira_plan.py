@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 
@@ -21,6 +21,7 @@ from orchestration.sources.http import HttpSource, RetryPolicy
 from orchestration.sources.jira import JiraSource
 from orchestration.sources.jira_plan import HISTORIES, ISSUES, Issues, JiraReader
 from orchestration.sources.parallel import Problem
+from orchestration.sources.wire import Answer
 from tests.contract.schedules.sync_asgi import InProcess
 from tests.contract.simulation.handmade import BASE, history, issue
 
@@ -36,16 +37,21 @@ TIMES = {
 }
 
 
-class Counting(httpx.BaseTransport):
+class Counting:
     """Counts requests by the last part of their path."""
 
     def __init__(self, inner: InProcess) -> None:
         self._inner = inner
         self.paths: Counter[str] = Counter()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.paths[request.url.path.rsplit("/", 1)[-1]] += 1
-        return self._inner.handle_request(request)
+    def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        self.paths[target.partition("?")[0].rsplit("/", 1)[-1]] += 1
+        return self._inner.send(method, target, headers, body)
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 class Site:
@@ -67,7 +73,7 @@ class Site:
     def source(self) -> JiraSource:
         http = HttpSource(
             "Jira", "http://test", headers={}, auth=("a@example.com", "t"),
-            governor=Governor(1e6), transport=self.counting, retry=RetryPolicy(1),
+            governor=Governor(1e6), wire=self.counting, retry=RetryPolicy(1),
         )  # fmt: skip
         return JiraSource("", "", "", "BILL", http=http)
 
