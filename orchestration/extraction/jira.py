@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -23,10 +23,17 @@ from orchestration.sources.jira_plan import (
 )
 from orchestration.sources.parallel import Problem, many_threads
 from orchestration.sources.records import RecordBuilder
+from orchestration.sources.values import epoch_micros
+from orchestration.warehouse.base import StagedLoad
 from orchestration.warehouse.raw import contract_fingerprint
 
 _ISSUES = "jira.issues"
 _HISTORIES = "jira.changelog_items"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Rows that wait in memory before they are staged: small inserts cost more than the rows.
+_STAGE_ROWS = 4_000
 
 _BUILDERS: dict[str, Callable[[bytes], RecordBuilder]] = {
     _ISSUES: issue_builder,
@@ -60,12 +67,14 @@ class _Load:
     def __init__(self, run: Extraction, table: RawTable, mode: str) -> None:
         self.table = table
         self.mode = mode
-        self.staged = run.stage(table, "full" if mode == "full" else "delta")
+        self._staged = run.stage(table, "full" if mode == "full" else "delta")
         self.keys: set[str] = set()
         self.error: PaygoError | None = None
         self.result: StreamOutcome | None = None
         self._run = run
         self._builder = _BUILDERS[table.stream](run.hash_key)
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = 0
 
     def take(self, bodies: Sequence[Object]) -> None:
         """Stage objects, which are changed (redacted) in place."""
@@ -73,13 +82,31 @@ class _Load:
             return
         try:
             records = self._builder.build(bodies)
-            self.staged.append(records.data)
-            self.staged.quarantine(records.misfits)
+            self._staged.quarantine(records.misfits)
+            self._waiting.append(records.data)
+            self._waiting_rows += records.data.num_rows
+            if self._waiting_rows >= _STAGE_ROWS:
+                self._flush()
         except PaygoError as error:
             self.fail(error)
             return
         self.keys.update(records.data.column(self.table.primary_key).to_pylist())
         self._run.progress(self.table.stream, len(self.keys))
+
+    @property
+    def staged(self) -> StagedLoad:
+        """The load with every row that has been taken."""
+        self._flush()
+        return self._staged
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._staged.append(pa.Table.from_batches(self._waiting))
+        self._waiting, self._waiting_rows = [], 0
+
+    def abandon(self) -> None:
+        """Leave nothing behind of what was not committed."""
+        self._staged.abandon()
 
     def fail(self, error: PaygoError) -> None:
         """Remember the first reason why nothing of this stream will land."""
@@ -123,7 +150,7 @@ class _Reading:
                 self._loads[_HISTORIES].attempt(self._finish_histories)
         finally:
             for load in self._loads.values():
-                load.staged.abandon()
+                load.abandon()
         return [self._loads[t.stream].outcome() for t in self._run.tables]
 
     def _start(self) -> datetime | None:
@@ -169,50 +196,49 @@ class _Reading:
             found.close()
 
     def _take(self, issues: Sequence[Object]) -> None:
+        if not issues:
+            return
         self._note(issues)
         if _ISSUES in self._loads:
             self._loads[_ISSUES].take(issues)
 
     def _note(self, issues: Sequence[Object]) -> None:
-        for issue in issues:
-            self._seen.add(issue["id"])
-            try:
-                updated = datetime.fromisoformat(issue["fields"]["updated"]).astimezone(UTC)
-            except (KeyError, TypeError, ValueError) as error:
-                # Without it nobody knows up to when the project has been read.
-                raise ContractViolation(
-                    f"{_ISSUES}: column 'updated_at' has no time in row {issue['id']}",
-                    tried="holding the source's objects against the contract; nothing of this "
-                    "source was landed",
-                    todo="see what changed in the source, then change the contract",
-                ) from error
-            self._latest = max(self._latest, updated) if self._latest else updated
-            if (created := created_of(issue)) is not None:
-                self._created.append(created)
+        """Remember ids and creation times, and the latest update: up to there all has been read."""
+        self._seen.update([issue["id"] for issue in issues])
+        created = _at_once(issues, "created")
+        if created is None:
+            self._created.extend(c for i in issues if (c := created_of(i)) is not None)
+        else:
+            self._created.extend(micros // 1000 for micros in created)
+        updated = _at_once(issues, "updated")
+        if updated is None:
+            moments = [_updated(issue) for issue in issues]
+        else:
+            moments = [_EPOCH + timedelta(microseconds=max(updated))]
+        self._latest = max(moments if self._latest is None else [self._latest, *moments])
 
     def _finish_issues(self, load: _Load) -> None:
-        staged = load.staged
         index = self._reader.ids(self._bounds(load.table))
         self._refuse_zero(load.table, index)
         keys = pa.array(index, pa.string())
         # Rows move between pages while they are read: what the sweep knows must be here.
-        for page in self._source.by_id(staged.missing_keys(keys)):
+        for page in self._source.by_id(load.staged.missing_keys(keys)):
             self._take(page)
         # What the index does not show may be delayed: only the issue itself says it is gone.
-        for issue_id in staged.keys_not_in(keys):
+        for issue_id in load.staged.keys_not_in(keys):
             issue = self._source.issue(issue_id)
             if issue is None:
-                staged.delete_keys([issue_id])
+                load.staged.delete_keys([issue_id])
             else:
                 self._take([issue])
         if load.error is not None:
             raise load.error
-        after = staged.totals("all", hash_keys=True)
+        after = load.staged.totals("all", hash_keys=True)
         row = self._run.reconciliation(load.table, key_totals(index), after)
         if row["verdict"] != "matched":
             # Issues that the index does not show yet were asked for one by one: they are there.
             row["verdict"] = "index_behind"
-        result = staged.commit(self._cursor(load.table), {"reconciliation": [row]})
+        result = load.staged.commit(self._cursor(load.table), {"reconciliation": [row]})
         load.result = ok(load.table, load.mode, result)
 
     def _bounds(self, table: RawTable) -> list[int]:
@@ -250,3 +276,27 @@ class _Reading:
         self._run.require_match(row)
         result = load.staged.commit(self._cursor(load.table), {"reconciliation": [row]})
         load.result = ok(load.table, load.mode, result)
+
+
+def _at_once(issues: Sequence[Object], name: str) -> list[int] | None:
+    """Return a time of each issue (microseconds); None when one must be looked at by itself."""
+    try:
+        micros = epoch_micros([issue["fields"][name] for issue in issues])
+    except (KeyError, TypeError):
+        return None
+    if not micros or None in micros:
+        return None
+    return cast(list[int], micros)
+
+
+def _updated(issue: Object) -> datetime:
+    try:
+        return datetime.fromisoformat(issue["fields"]["updated"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError) as error:
+        # Without it nobody knows up to when the project has been read.
+        raise ContractViolation(
+            f"{_ISSUES}: column 'updated_at' has no time in row {issue['id']}",
+            tried="holding the source's objects against the contract; nothing of this "
+            "source was landed",
+            todo="see what changed in the source, then change the contract",
+        ) from error

@@ -21,22 +21,31 @@ def adf_text(document: Node | None) -> str | None:
 
 def _content(node: Node) -> list[Node]:
     content = node.get("content")
-    return [n for n in content if isinstance(n, dict)] if isinstance(content, list) else []
+    return [n for n in content if type(n) is dict] if type(content) is list else []
 
 
 def _blocks(node: Node, separator: str = "\n\n") -> str:
-    return separator.join(_block(child) for child in _content(node))
+    return separator.join([_block(child) for child in _content(node)])
 
 
 def _block(node: Node) -> str:
     kind = node.get("type")
-    render = _BLOCKS.get(str(kind))
+    render = _BLOCKS.get(kind) if type(kind) is str else None
     return render(node) if render else _inline(node)
+
+
+def _inlines(node: Node) -> str:
+    parts = []
+    for child in _content(node):
+        # Nearly every node: one that holds its text itself.
+        is_text = child.get("type") == "text" and "content" not in child
+        parts.append(str(child.get("text") or "") if is_text else _inline(child))
+    return "".join(parts)
 
 
 def _inline(node: Node) -> str:
     if "content" in node:
-        return "".join(_inline(child) for child in _content(node))
+        return _inlines(node)
     kind = node.get("type")
     if kind == "text":
         return str(node.get("text") or "")

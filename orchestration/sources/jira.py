@@ -8,7 +8,7 @@ Times in JQL are epoch milliseconds: bare datetimes would be read in the user's 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from orchestration.closing import Closing
@@ -18,7 +18,6 @@ from orchestration.sources.contract import table
 from orchestration.sources.governor import Governor
 from orchestration.sources.http import HttpSource, json_object
 from orchestration.sources.records import RecordBuilder
-from orchestration.sources.redact import redacted_json
 from orchestration.sources.wire import Answer
 
 FIELDS = (
@@ -204,15 +203,15 @@ def _refusal(answer: Answer, path: str) -> PaygoError:
 
 
 def _items(log: Mapping[str, Any]) -> Iterator[Object]:
+    issue_id = log.get("issueId")
     for history in log.get("changeHistories") or ():
-        created = history.get("created")
-        if isinstance(created, int):
-            created = datetime.fromtimestamp(created / 1000, UTC).isoformat()
+        author = (history.get("author") or {}).get("accountId")
+        created, number = history.get("created"), history["id"]
         for index, item in enumerate(history.get("items") or ()):
             yield {
-                "changelog_item_id": f"{history['id']}:{index}",
-                "issue_id": log.get("issueId"),
-                "author_id": (history.get("author") or {}).get("accountId"),
+                "changelog_item_id": f"{number}:{index}",
+                "issue_id": issue_id,
+                "author_id": author,
                 "field": item.get("field"),
                 "from_value": item.get("fromString"),
                 "to_value": item.get("toString"),
@@ -234,10 +233,10 @@ def issue_builder(hash_key: bytes) -> RecordBuilder:
         table("jira.issues"),
         hash_key,
         computed={"description_text": _description, "components": _components},
-        write=redacted_json,
+        free_text="",
     )
 
 
 def history_builder(hash_key: bytes) -> RecordBuilder:
     """Return the builder of `jira.changelog_items`."""
-    return RecordBuilder(table("jira.changelog_items"), hash_key)
+    return RecordBuilder(table("jira.changelog_items"), hash_key, milliseconds=("created_at",))

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
-
-import orjson
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9](?:[A-Za-z0-9\-]*\.)+[A-Za-z]{2,24}\b")
 _CARD = re.compile(r"(?<![\w.+\-])\d(?:[ \-]?\d){12,18}(?![\w\-])")
@@ -89,15 +87,11 @@ def redact_strings(value: Any) -> Any:
 _WITH_TEXT = frozenset({str, dict, list})
 
 
-def redacted_json(value: Any) -> str:
-    """Return the JSON text (sorted keys) of `redact_strings` of a value.
-
-    Most objects hold nothing to mask, and that shows in their JSON much faster than in them.
-    """
-    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    if may_hold_personal_data(text):
-        text = orjson.dumps(redact_strings(value), option=orjson.OPT_SORT_KEYS)
-    return text.decode()
+def redacted_column(values: list[str | None]) -> list[str | None]:
+    """Return texts with each masked; most columns hold nothing to mask, and that shows at once."""
+    if not may_hold_personal_data("\n".join(filter(None, values)).encode()):
+        return values
+    return [None if v is None else redact_text(v) for v in values]
 
 
 def _classes() -> bytes:
@@ -120,7 +114,7 @@ _CLASSES = _classes()
 
 
 def may_hold_personal_data(json_text: bytes) -> bool:
-    """Say whether a pattern may match in a JSON text; no is certain, yes is a guess.
+    """Say whether a pattern may match in a text or in JSON; no is certain, yes is a guess.
 
     No character of the patterns is escaped in JSON, so a match stands there as it is.
     """
@@ -148,21 +142,3 @@ def hasher(key: bytes) -> Callable[[str | None], str | None]:
         return digest(key, value.strip().lower().encode(), "sha256").hex()
 
     return keyed_hash
-
-
-def path_remover(paths: Iterable[str]) -> Callable[[dict[str, Any]], None]:
-    """Return a function that takes the dotted paths out of a JSON object, in place."""
-    top = tuple(p for p in paths if "." not in p)
-    nested = tuple(tuple(p.split(".")) for p in paths if "." in p)
-
-    def remove(body: dict[str, Any]) -> None:
-        for name in top:
-            body.pop(name, None)
-        for path in nested:
-            holder: Any = body
-            for name in path[:-1]:
-                holder = holder.get(name) if isinstance(holder, dict) else None
-            if isinstance(holder, dict):
-                holder.pop(path[-1], None)
-
-    return remove

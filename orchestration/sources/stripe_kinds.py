@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.sources.contract import table
-from orchestration.sources.records import ContractMode, RecordBuilder, sorted_json
-from orchestration.sources.redact import redact_strings
+from orchestration.sources.records import ContractMode, RecordBuilder
 from orchestration.sources.stripe import Object, StripeSource
 
 Exploded = dict[str, list[Object]]
@@ -111,18 +110,11 @@ def explode(source: StripeSource, kind: Kind, objects: Sequence[Object]) -> Expl
     return found
 
 
-def _write(body: Object) -> str:
-    """Metadata is what people typed: masked by pattern, as free text is."""
-    if body.get("metadata"):
-        body["metadata"] = redact_strings(body["metadata"])
-    return sorted_json(body)
-
-
 def builders(hash_key: bytes, mode: ContractMode = "enforce") -> dict[str, RecordBuilder]:
     """Return the record builder of every Stripe stream."""
     return {
         stream: RecordBuilder(
-            table(stream), hash_key, conditional=_CONDITIONAL, write=_write, mode=mode
+            table(stream), hash_key, conditional=_CONDITIONAL, free_text="metadata", mode=mode
         )
         for kind in (*KINDS, EVENTS)
         for stream in kind.streams

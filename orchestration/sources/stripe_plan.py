@@ -46,6 +46,16 @@ class Part:
 
 
 @dataclass(frozen=True)
+class _Found:
+    """Objects of a kind and their children, as Stripe gave them."""
+
+    kind: Kind
+    exploded: Exploded
+    parents: Sequence[str]
+    with_payments: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Covered:
     """Every object of a kind created in [low, high) has been handed over (epoch seconds)."""
 
@@ -86,7 +96,7 @@ class StripeReader:
     ) -> None:
         self._source = source
         self._builders = builders
-        self._crew: Crew[Part | Covered] = Crew(workers)
+        self._crew: Crew[Part | Covered | _Found] = Crew(workers)
         self._wanted: Collection[str] = ()
 
     def read(
@@ -113,7 +123,11 @@ class StripeReader:
                 for low, high in stretches:
                     self._start(kind, partial(self._slice, kind, low, high))
 
-        yield from self._crew.results(begin)
+        for found in self._crew.results(begin):
+            if isinstance(found, _Found):
+                yield from self._parts(found)
+            else:
+                yield found
 
     def give_up(self, kind: Kind) -> None:
         """Do not begin what is left of a kind."""
@@ -186,15 +200,20 @@ class StripeReader:
     def _emit(self, kind: Kind, objects: Sequence[Object]) -> None:
         with_payments = [o["id"] for o in objects if "payments" in o]
         ids = [o["id"] for o in objects]
-        exploded: Exploded = explode(self._source, kind, objects)
+        exploded = explode(self._source, kind, objects)
+        self._crew.emit(_Found(kind, exploded, ids, with_payments))
+
+    def _parts(self, found: _Found) -> Iterator[Part]:
+        """Build the rows in the caller's thread: side by side would cost more and gain nothing."""
         # Children first: redaction of the parent takes the embedded lists away.
-        for stream in reversed(exploded):
+        for stream in reversed(found.exploded):
             if stream not in self._wanted:
                 continue
-            parents = with_payments if stream == "stripe.invoice_payments" else ids
+            is_payment = stream == "stripe.invoice_payments"
+            parents = found.with_payments if is_payment else found.parents
             try:
-                records = self._builders[stream].build(exploded[stream])
+                records = self._builders[stream].build(found.exploded[stream])
             except PaygoError as error:
-                self._crew.emit(Part(kind, stream, error=error))
+                yield Part(found.kind, stream, error=error)
             else:
-                self._crew.emit(Part(kind, stream, records, parents=parents))
+                yield Part(found.kind, stream, records, parents=parents)

@@ -58,6 +58,56 @@ def test_columns_are_typed_by_path() -> None:
     assert json.loads(row["payload"])["price"]["currency"] == "usd"
 
 
+def test_a_nul_goes_out_of_the_payload_and_what_only_looks_like_one_stays() -> None:
+    metadata = {"bad_debt_item": "x", "a": "b\x00\x00c", "d": "\\u0000", "e": "\\\x00"}
+    (row,) = builder().build([item(metadata=metadata)]).data.to_pylist()
+    kept = {"bad_debt_item": "x", "a": "bc", "d": "\\u0000", "e": "\\"}
+    assert json.loads(row["payload"])["metadata"] == kept
+
+
+def test_only_what_people_typed_is_masked_by_pattern_in_a_payload() -> None:
+    card, number = "4242 4242 4242 4242", "4242424242424242"
+    bodies = [item(id=f"si_{n}", reference=number) for n in range(3)]
+    bodies[1]["metadata"] = {"note": f"card {card}", "bad_debt_item": None}
+    bodies[2]["metadata"]["by"] = "ana@example.com"
+    bodies[2]["url"] = "https://x.example/?to=ana@example.com"
+    rows = builder(free_text="metadata").build(bodies).data.to_pylist()
+    payloads = [json.loads(row["payload"]) for row in rows]
+    assert [p["reference"] for p in payloads] == [number] * 3
+    assert payloads[1]["metadata"]["note"] == "card [card]"
+    assert payloads[2]["metadata"]["by"] == "[email]"
+    assert payloads[2]["url"] == "https://x.example/?to=[email]"
+    assert payloads[0]["metadata"] == ITEM["metadata"]
+
+
+def test_objects_of_which_one_holds_something_to_mask_keep_the_others_as_they_are() -> None:
+    nameless = dict.fromkeys(("author_id", "from_value", "created_at"))
+    bodies = [
+        {"changelog_item_id": str(n), "issue_id": "1", "field": "f", **nameless, "to_value": value}
+        for n, value in enumerate(["call +49 30 1234567", "x\n12", None, "x" * 50])
+    ]
+    records = RecordBuilder(table("jira.changelog_items"), b"key", mode="report").build(bodies)
+    found = records.data.column("to_value").to_pylist()
+    assert found == ["call [phone]", "x\n12", None, "x" * 50]
+
+
+def test_times_in_milliseconds_are_read_as_such() -> None:
+    from orchestration.sources.jira import history_builder
+
+    common = {"issue_id": "1", "author_id": "a", "field": "f", "from_value": "", "to_value": ""}
+    bodies = [
+        {"changelog_item_id": "1", **common, "created_at": 1772962200123},
+        {"changelog_item_id": "2", **common, "created_at": 10**18},
+        {"changelog_item_id": "3", **common, "created_at": "2026-03-08T01:30:00.000-0800"},
+    ]
+    alone = history_builder(b"key").build(bodies[:1]).data.column("created_at")
+    assert alone.to_pylist() == [utc(2026, 3, 8, 9, 30, 0, 123_000)]
+    records = history_builder(b"key").build(bodies)
+    expected = [*alone.to_pylist(), MAX_TIME, utc(2026, 3, 8, 9, 30)]
+    assert records.data.column("created_at").to_pylist() == expected
+    assert [(m.row_key, m.rule) for m in records.misfits] == [("2", "time_clamped")]
+
+
 def test_payload_does_not_depend_on_the_order_of_keys() -> None:
     forward = builder().build([item()]).data.column("payload")
     backward = builder().build([dict(reversed(item().items()))]).data.column("payload")
