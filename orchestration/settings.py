@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     jira_project: str = "BILL"
     jira_requests_per_second: float = 50.0
     jira_connections: int = Field(
-        default=12, description="Requests in flight: the rate times the seconds of an answer."
+        default=20, description="Requests in flight: the rate times the seconds of an answer."
     )
     jira_lookback_minutes: int = 30
     jira_consistency_margin_minutes: int = 10

@@ -122,7 +122,7 @@ def _extract(platform: SimulatedPlatform, home: Path, source: str, rows: int) ->
         hash_key="bench",  # type: ignore[arg-type]
         stripe_requests_per_second=OVERALL,
         stripe_endpoint_requests_per_second=EACH,
-        stripe_connections=24,
+        stripe_connections=32,
         jira_requests_per_second=JIRA_LIMIT,
         **found,  # type: ignore[arg-type]
     )

@@ -91,6 +91,12 @@ def test_objects_of_which_one_holds_something_to_mask_keep_the_others_as_they_ar
     assert found == ["call [phone]", "x\n12", None, "x" * 50]
 
 
+def test_a_page_of_times_before_all_times_is_clamped() -> None:
+    records = builder().build([item(created=-(10**15))])
+    assert records.data.column("created_at").to_pylist() == [MIN_TIME]
+    assert [m.rule for m in records.misfits] == ["time_clamped"]
+
+
 def test_times_in_milliseconds_are_read_as_such() -> None:
     from orchestration.sources.jira import history_builder
 
@@ -213,6 +219,7 @@ def test_jira_times_labels_and_counts() -> None:
         "customfield_10051": None,
         "customfield_10052": 3.0,
     }
+    fields["environment"] = "call +49 30 1234567"
     records = issue_builder(b"key").build([{"id": "1", "key": "BILL-1", "fields": fields}])
     (row,) = records.data.to_pylist()
     # One hour apart on the wall, one hour apart in fact: the clocks went forward in between.
@@ -220,6 +227,7 @@ def test_jira_times_labels_and_counts() -> None:
     assert row["updated_at"] == utc(2026, 3, 8, 10, 30)
     assert row["summary"] == "mail [email]"
     assert "a@example.com" not in row["payload"]
+    assert json.loads(row["payload"])["fields"]["environment"] == "call [phone]"
     assert row["labels"] == ["a", ""]
     assert row["components"] == ["Checkout"]
     assert row["support_case_count"] == 3
