@@ -12,6 +12,7 @@ class RateLimiter:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._second = -1
+        self._all = 0
         self._seen: Counter[str] = Counter()
 
     def refuse(self, endpoint: str, overall: int | None, each: int | None) -> str | None:
@@ -22,12 +23,12 @@ class RateLimiter:
         """
         second = int(self._monotonic())
         if second != self._second:
-            self._second = second
+            self._second, self._all = second, 0
             self._seen.clear()
-        if overall is not None and self._seen[""] >= overall:
+        if overall is not None and self._all >= overall:
             return "global-rate"
         if each is not None and self._seen[endpoint] >= each:
             return "endpoint-rate"
-        self._seen[""] += 1
+        self._all += 1
         self._seen[endpoint] += 1
         return None

@@ -59,6 +59,12 @@ def test_limits_hold_for_each_second() -> None:
     assert [limiter.refuse("events", None, None) for _ in range(9)] == [None] * 9
 
 
+def test_a_request_without_an_endpoint_counts_once() -> None:
+    limiter = RateLimiter(lambda: 10.0)
+    refused = [limiter.refuse("", 4, None) for _ in range(5)]
+    assert refused == [None, None, None, None, "global-rate"]
+
+
 def test_a_rule_hits_its_requests_and_no_others() -> None:
     faults = Faults(Switches())
     faults.rules.append(FaultRule(kind="status", service="stripe", path="/v1/events", count=2))
