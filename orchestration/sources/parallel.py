@@ -37,7 +37,8 @@ class Problem:
 class Crew(Generic[T]):
     """Runs tasks in `workers` threads; `emit` and `start` are for the tasks."""
 
-    def __init__(self, workers: int, *, waiting: int = 24) -> None:
+    # So many results wait: reading goes on while the caller writes for a second.
+    def __init__(self, workers: int, *, waiting: int = 128) -> None:
         self._workers = workers
         self._pool: ThreadPoolExecutor | None = None
         self._results: queue.Queue[object] = queue.Queue(maxsize=waiting)
