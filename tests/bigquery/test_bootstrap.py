@@ -75,7 +75,8 @@ class Cloud:
     def _name(url: str, body: dict[str, Any]) -> str:
         plain = url.split("?")[0]
         if "accountId" in body:
-            return f"{plain}/{body['accountId']}@proj.iam.gserviceaccount.com"
+            project = plain.split("/projects/")[1].split("/")[0]
+            return f"{plain}/{body['accountId']}@{project}.iam.gserviceaccount.com"
         if "datasetReference" in body:
             return f"{plain}/{body['datasetReference']['datasetId']}"
         if "quotaPreferenceId" in url:

@@ -4,6 +4,8 @@ Python imports this by itself in every process whose PYTHONPATH names the folder
 own code and the clients stay as they are. Only tests set that path.
 """
 
+import os
+
 import google.auth
 from google.auth.credentials import AnonymousCredentials
 
@@ -39,3 +41,21 @@ class _WhenImported:
 import sys  # noqa: E402
 
 sys.meta_path.insert(0, _WhenImported())
+
+
+def _redirect_services(address: str) -> None:
+    """Send what would go to Google's other services to a server on loopback."""
+    from google.auth.transport.requests import AuthorizedSession
+
+    original = AuthorizedSession.request
+
+    def request(session, method, url, **given):  # type: ignore[no-untyped-def]
+        if "googleapis.com/" in url:
+            url = f"{address}/{url.split('://', 1)[1]}"
+        return original(session, method, url, **given)
+
+    AuthorizedSession.request = request
+
+
+if os.environ.get("GOOGLE_APIS_STAND_IN"):
+    _redirect_services(os.environ["GOOGLE_APIS_STAND_IN"])
