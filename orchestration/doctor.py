@@ -6,6 +6,7 @@ Each probe answers with findings; an unexpected error of a probe is a finding to
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import shutil
 import sys
@@ -151,7 +152,8 @@ def _clock(settings: Settings) -> Iterator[Finding]:
 
     base = settings.stripe_api_base
     try:
-        header = Connections(base, timeout=10).send("GET", "/", {}).headers.get("date", "")
+        with contextlib.closing(Connections(base, timeout=10)) as wire:
+            header = wire.send("GET", "/", {}).headers.get("date", "")
         server = datetime.strptime(header, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
     except (Unanswered, ValueError) as error:
         yield Finding("clock", True, f"{iso(now)}; no server to compare with ({error})")

@@ -20,6 +20,7 @@ from orchestration.sources.jira_plan import (
     Items,
     JiraReader,
     created_of,
+    moment_of,
 )
 from orchestration.sources.parallel import Problem, many_threads
 from orchestration.sources.records import RecordBuilder
@@ -290,13 +291,13 @@ def _at_once(issues: Sequence[Object], name: str) -> list[int] | None:
 
 
 def _updated(issue: Object) -> datetime:
-    try:
-        return datetime.fromisoformat(issue["fields"]["updated"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError) as error:
+    moment = moment_of(issue, "updated")
+    if moment is None:
         # Without it nobody knows up to when the project has been read.
         raise ContractViolation(
             f"{_ISSUES}: column 'updated_at' has no time in row {issue['id']}",
             tried="holding the source's objects against the contract; nothing of this "
             "source was landed",
             todo="see what changed in the source, then change the contract",
-        ) from error
+        )
+    return moment.astimezone(UTC)

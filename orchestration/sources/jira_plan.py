@@ -9,7 +9,7 @@ later part of its stretch.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -183,15 +183,17 @@ class JiraReader:
 
 def created_of(issue: Object) -> int | None:
     """Return the creation time (epoch milliseconds); None when the issue does not tell it."""
-    return _moment(issue, "created", millis)
+    moment = moment_of(issue, "created")
+    return None if moment is None else millis(moment)
 
 
-def _moment(issue: Object, name: str, convert: Callable[[datetime], int]) -> int | None:
+def moment_of(issue: Object, name: str) -> datetime | None:
+    """Return a time of an issue (aware); None when there is none, or one without an offset."""
     try:
         moment = datetime.fromisoformat(issue["fields"][name])
     except (KeyError, TypeError, ValueError):
         return None
-    return convert(moment) if moment.tzinfo is not None else None
+    return moment if moment.tzinfo is not None else None
 
 
 def _is_from(issue: Object, bound: int | None) -> bool:

@@ -6,7 +6,7 @@ Reads no source and knows no path.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -19,7 +19,7 @@ from orchestration.sources.contract import Column
 from orchestration.sources.misfits import MAX_TIME, MIN_TIME, Misfit, unfit_decimal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FAR = 2**32
+_FAR_MICROS = 2**32 * 1_000_000
 _MIN_MICROS, _MAX_MICROS = (
     int(pa.scalar(t, pa.timestamp("us")).cast(pa.int64()).as_py()) for t in (MIN_TIME, MAX_TIME)
 )
@@ -33,14 +33,22 @@ _LISTS = frozenset({list, _NOTHING})
 Wrong = Callable[[Any, Any, str], None]
 
 
+def _present(values: list[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield where a value stands that is not NULL, and the value; it may be replaced there."""
+    return ((index, value) for index, value in enumerate(values) if value is not None)
+
+
+def _all_within(values: Sequence[int | None], least: int, most: int) -> bool:
+    present = [value for value in values if value is not None]
+    return not present or (min(present) >= least and max(present) <= most)
+
+
 def _strings(
     column: Column, values: list[Any], keys: list[Any], misfits: list[Misfit], wrong: Wrong
 ) -> list[Any]:
     if _TEXTS.issuperset(map(type, values)) and "\x00" not in "".join(filter(None, values)):
         return values
-    for index, value in enumerate(values):
-        if value is None:
-            continue
+    for index, value in _present(values):
         if type(value) is not str:
             wrong(keys[index], value, "a text")
             values[index] = None
@@ -53,12 +61,10 @@ def _strings(
 def _ints(
     column: Column, values: list[Any], keys: list[Any], misfits: list[Misfit], wrong: Wrong
 ) -> list[Any]:
-    if _WHOLES.issuperset(map(type, values)):
-        present = [v for v in values if v is not None]
-        if not present or (min(present) >= -(2**63) and max(present) < 2**63):
-            return values
-    for index, value in enumerate(values):
-        if value is None or (type(value) is int and -(2**63) <= value < 2**63):
+    if _WHOLES.issuperset(map(type, values)) and _all_within(values, -(2**63), 2**63 - 1):
+        return values
+    for index, value in _present(values):
+        if type(value) is int and -(2**63) <= value < 2**63:
             continue
         # Jira's number fields are floats in JSON; a whole one is an integer.
         if type(value) is float and value.is_integer() and abs(value) < 2**53:
@@ -74,8 +80,8 @@ def _bools(
 ) -> list[Any]:
     if _TRUTHS.issuperset(map(type, values)):
         return values
-    for index, value in enumerate(values):
-        if value is not None and type(value) is not bool:
+    for index, value in _present(values):
+        if type(value) is not bool:
             wrong(keys[index], value, "true or false")
             values[index] = None
     return values
@@ -91,9 +97,7 @@ def epoch_micros(texts: list[Any]) -> list[int | None] | None:
     except pa.ArrowInvalid:
         return None
     found: list[int | None] = moments.cast(pa.int64()).to_pylist()
-    present = [v for v in found if v is not None]
-    is_within = not present or (min(present) >= _MIN_MICROS and max(present) <= _MAX_MICROS)
-    return found if is_within else None
+    return found if _all_within(found, _MIN_MICROS, _MAX_MICROS) else None
 
 
 def _times(
@@ -107,16 +111,13 @@ def _times(
     """Numbers of `micros` microseconds since 1970, or ISO-8601 with an offset, become naive UTC."""
     kinds = set(map(type, values))
     if kinds <= _WHOLES:
-        present = [v for v in values if v is not None]
-        if not present or (min(present) >= 0 and max(present) * micros < _FAR * 1_000_000):
+        if _all_within(values, 0, _FAR_MICROS // micros):
             return [None if v is None else v * micros for v in values]
     elif kinds <= _TEXTS:
         parsed = epoch_micros(values)
         if parsed is not None:
             return parsed
-    for index, value in enumerate(values):
-        if value is None:
-            continue
+    for index, value in _present(values):
         try:
             if type(value) is int:
                 values[index] = (_EPOCH + timedelta(microseconds=value * micros)).replace(
@@ -142,9 +143,7 @@ def _times(
 def _decimals(
     column: Column, values: list[Any], keys: list[Any], misfits: list[Misfit], wrong: Wrong
 ) -> list[Any]:
-    for index, value in enumerate(values):
-        if value is None:
-            continue
+    for index, value in _present(values):
         try:
             if type(value) not in (str, int):
                 raise InvalidOperation
@@ -168,9 +167,7 @@ def _arrays(
         items = chain.from_iterable(v for v in values if v is not None)
         if set(map(type, items)) <= {str}:
             return values
-    for index, value in enumerate(values):
-        if value is None:
-            continue
+    for index, value in _present(values):
         if not isinstance(value, list):
             wrong(keys[index], value, "an array")
             values[index] = None

@@ -54,7 +54,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
         asked.drift_accounts, builds_all=not asked.drift_only_detectors
     ),
     "graph": lambda _: graph_path.measure(100_000, 300_000),
-    "page": lambda asked: page_path.measure(asked.out.resolve().parent),
+    "page": lambda asked: page_path.measure(asked.out.parent),
     "anomaly": lambda _: anomaly.measure(),
     "apis": lambda asked: api_path.measure(asked.objects, asked.issues),
     "alerts": lambda _: alert_year.measure(),

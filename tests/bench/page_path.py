@@ -98,7 +98,7 @@ def _first_paint(page: Path) -> tuple[float, float] | None:
                 session = context.new_cdp_session(tab)
                 session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
                 for target, times in ((line, unused), (line, floor), (page, found)):
-                    tab.goto(target.as_uri())
+                    tab.goto(target.resolve().as_uri())
                     times.append(float(tab.evaluate(_PAINTED)))
                 context.close()
             browser.close()

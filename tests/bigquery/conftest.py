@@ -1,4 +1,4 @@
-"""One build of the whole dbt project against the analyzer, shared by the tests of this folder."""
+"""Shared by the tests of this folder: builds against the analyzer, the installed emulator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from tests.bigquery import emulator
 from tests.bigquery.analyzer_server import AnalyzerServer
 from tests.bigquery.project import landed_catalog, run_dbt
 
@@ -65,3 +67,16 @@ def analyzed_again(analyzed: Analyzed, tmp_path_factory: pytest.TempPathFactory)
     done = run_dbt(analyzed.server, folder, "run", "--select", *added_to)
     said = done.stdout + done.stderr
     return Analyzed(analyzed.server, folder, said, done.returncode, known)
+
+
+@pytest.fixture(scope="session")
+def emulator_home() -> Path:
+    """Where the emulator is installed, once for all processes; skipped without its Python."""
+    home = emulator.HOME.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home / "prepare.lock"):
+            emulator.prepare(home)
+    except emulator.MissingInterpreter as error:
+        pytest.skip(str(error))
+    return home

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
@@ -17,16 +17,11 @@ pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bigquery.Client]:
-    folder = emulator.HOME.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / "prepare.lock"):
-            emulator.prepare(folder)
-    except emulator.MissingInterpreter as error:
-        pytest.skip(str(error))
+def client(
+    emulator_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[bigquery.Client]:
     data = tmp_path_factory.mktemp("faults") / "data"
-    with emulator.running(folder, data, as_it_is=True) as address:
+    with emulator.running(emulator_home, data, as_it_is=True) as address:
         made = bigquery.Client(
             project=PROJECT,
             credentials=AnonymousCredentials(),

@@ -21,7 +21,6 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from orchestration.clock import iso
 from orchestration.demo import DemoChoice, World, make_world
@@ -142,15 +141,8 @@ class StandIn:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(emulator_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The sources of a small world, `.env` filled in for them, an empty BigQuery."""
-    place = emulator.HOME.resolve()
-    place.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(place / "prepare.lock"):
-            emulator.prepare(place)
-    except emulator.MissingInterpreter as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("first-run")
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     (folder / "bin").mkdir()
@@ -167,7 +159,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         lines = [f"{name}='{value}'" for name, value in written.items()]
         (folder / ".env").write_text("\n".join(lines), "utf-8")
         cloud = Cloud()
-        with emulator.running(place, folder / "data") as address, StandIn(cloud) as stand_in:
+        with (
+            emulator.running(emulator_home, folder / "data") as address,
+            StandIn(cloud) as stand_in,
+        ):
             inherited = {k: v for k, v in os.environ.items() if not k.startswith("PAYGO_")}
             environment = {
                 **inherited,

@@ -4,6 +4,8 @@
 -- touched row holds or ever held. What one row alone holds is shared with nobody.
 {% set kept = ['int_drift__merged_accounts'] %}
 {% set customer_rows = 'engine.subs_customer' %}
+{#- what rows may share, and the column that says it -#}
+{% set things = {'customer': 'stripe_customer_id', 'account': 'account_id'} %}
 {% set since = unjudged_since([customer_rows], kept) %}
 with loads as (
     {{ loads_to_judge([customer_rows], kept, rule_version_of(kept), are_standing(kept)) }}
@@ -21,41 +23,33 @@ touched_versions as (
     where customer_row_id in (select touched_rows.customer_row_id from touched_rows)
 ),
 
-worked_customers as (
-    select stripe_customer_id
+{% for thing, column in things.items() -%}
+worked_{{ thing }}s as (
+    select {{ column }}
     from {{ raw_table(customer_rows) }}
     where {{ came_with('first', customer_rows, since) }}
-    group by stripe_customer_id
+    group by {{ column }}
     having count(*) > 1
     union distinct
-    select stripe_customer_id
+    select {{ column }}
     from touched_versions
 ),
 
-worked_accounts as (
-    select account_id
-    from {{ raw_table(customer_rows) }}
-    where {{ came_with('first', customer_rows, since) }}
-    group by account_id
-    having count(*) > 1
-    union distinct
-    select account_id
-    from touched_versions
-),
-
+{% endfor -%}
 -- every row that ever held one of them
 worked_rows as (
-    {{ keys_with(customer_rows, 'customer_row_id', 'stripe_customer_id', 'worked_customers') }}
-    union distinct
-    {{ keys_with(customer_rows, 'customer_row_id', 'account_id', 'worked_accounts') }}
+    {% for thing, column in things.items() -%}
+    {{ keys_with(customer_rows, 'customer_row_id', column, 'worked_' ~ thing ~ 's') }}
+    {{ 'union distinct' if not loop.last }}
+    {% endfor -%}
 ),
 
 worked_things as (
-    select 'customer ' || stripe_customer_id as shared_thing
-    from worked_customers
-    union all
-    select 'account ' || account_id as shared_thing
-    from worked_accounts
+    {% for thing, column in things.items() -%}
+    select '{{ thing }} ' || {{ column }} as shared_thing
+    from worked_{{ thing }}s
+    {{ 'union all' if not loop.last }}
+    {% endfor -%}
 ),
 
 final as (
