@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -15,11 +16,11 @@ from orchestration.sources.contract import RawTable
 from orchestration.sources.jira import JiraSource, Object, history_builder, issue_builder, millis
 from orchestration.sources.jira_plan import (
     HISTORIES,
+    IDS,
     IDS_A_STRETCH,
     Issues,
     Items,
     JiraReader,
-    created_of,
     moment_of,
 )
 from orchestration.sources.parallel import Problem, many_threads
@@ -135,7 +136,6 @@ class _Reading:
         self._reader = JiraReader(source, run.settings.jira_connections)
         self._since = self._start()
         self._seen: set[str] = set()
-        self._created: list[int] = []
         self._latest: datetime | None = None
         self._loads: dict[str, _Load] = {}
 
@@ -177,8 +177,12 @@ class _Reading:
 
     def _read_changed(self) -> None:
         """Stage what changed as it comes. An incomplete list of issues fails every stream."""
+        is_whole = _ISSUES in self._loads
         found = self._reader.changed(
-            self._since, whole=_ISSUES in self._loads, histories=_HISTORIES in self._loads
+            self._since,
+            whole=is_whole,
+            histories=_HISTORIES in self._loads,
+            bounds=self._bounds() if is_whole and self._since is not None else (),
         )
         try:
             for part in found:
@@ -188,6 +192,8 @@ class _Reading:
                     self._loads[_HISTORIES].take(part.bodies)
                 elif part.owner == HISTORIES and isinstance(part.error, PaygoError):
                     self._loads[_HISTORIES].fail(part.error)
+                elif part.owner == IDS and isinstance(part.error, PaygoError):
+                    self._loads[_ISSUES].fail(part.error)
                 else:
                     raise part.error
         except PaygoError as error:
@@ -204,22 +210,13 @@ class _Reading:
             self._loads[_ISSUES].take(issues)
 
     def _note(self, issues: Sequence[Object]) -> None:
-        """Remember ids and creation times, and the latest update: up to there all has been read."""
+        """Remember ids and the latest update: up to there all has been read."""
         self._seen.update([issue["id"] for issue in issues])
-        created = _at_once(issues, "created")
-        if created is None:
-            self._created.extend(c for i in issues if (c := created_of(i)) is not None)
-        else:
-            self._created.extend(micros // 1000 for micros in created)
-        updated = _at_once(issues, "updated")
-        if updated is None:
-            moments = [_updated(issue) for issue in issues]
-        else:
-            moments = [_EPOCH + timedelta(microseconds=max(updated))]
-        self._latest = max(moments if self._latest is None else [self._latest, *moments])
+        latest = _latest(issues)
+        self._latest = latest if self._latest is None else max(self._latest, latest)
 
     def _finish_issues(self, load: _Load) -> None:
-        index = self._reader.ids(self._bounds(load.table))
+        index = self._reader.ids
         self._refuse_zero(load.table, index)
         keys = pa.array(index, pa.string())
         # Rows move between pages while they are read: what the sweep knows must be here.
@@ -242,10 +239,9 @@ class _Reading:
         result = load.staged.commit(self._cursor(load.table), {"reconciliation": [row]})
         load.result = ok(load.table, load.mode, result)
 
-    def _bounds(self, table: RawTable) -> list[int]:
-        """Cut the id sweep into stretches of creation time, by what this or earlier runs saw."""
-        if self._since is None:
-            return sorted(set(sorted(self._created)[IDS_A_STRETCH::IDS_A_STRETCH]))
+    def _bounds(self) -> list[int]:
+        """Cut the list of all ids into stretches of creation time, by what earlier runs saw."""
+        table = self._loads[_ISSUES].table
         rows = self._run.warehouse.rows(
             "select distinct created_at from (select created_at, "
             f"row_number() over (order by created_at) as place from raw.{table.raw_name}) placed "
@@ -279,15 +275,17 @@ class _Reading:
         load.result = ok(load.table, load.mode, result)
 
 
-def _at_once(issues: Sequence[Object], name: str) -> list[int] | None:
-    """Return a time of each issue (microseconds); None when one must be looked at by itself."""
-    try:
-        micros = epoch_micros([issue["fields"][name] for issue in issues])
-    except (KeyError, TypeError):
-        return None
-    if not micros or None in micros:
-        return None
-    return cast(list[int], micros)
+def _latest(issues: Sequence[Object]) -> datetime:
+    """Return the latest update: of all at once, or one by one when a time is out of the ordinary.
+
+    The second way names the issue without one.
+    """
+    micros = None
+    with contextlib.suppress(KeyError, TypeError):
+        micros = epoch_micros([issue["fields"]["updated"] for issue in issues])
+    if micros is None or None in micros:
+        return max(map(_updated, issues))
+    return _EPOCH + timedelta(microseconds=max(cast(list[int], micros)))
 
 
 def _updated(issue: Object) -> datetime:

@@ -102,7 +102,9 @@ class JiraStore:
             if jql.matches(row)
             and (not delay_seconds or row["id"] in reconcile or millis(row["updated"]) <= indexed)
         ]
-        return found if jql.is_by_creation else sorted(found, key=jql.sort_key)
+        if jql.creation_order is None:
+            return sorted(found, key=jql.sort_key)
+        return found[:: jql.creation_order]
 
     def _created_within(self, low: int, high: int) -> list[Row]:
         """Rows by creation and id; large projects are read in many stretches of time."""

@@ -48,9 +48,12 @@ class Jql:
     """The half-open range of creation times (epoch milliseconds) that its clauses leave."""
 
     @property
-    def is_by_creation(self) -> bool:
-        """Whether issues come by creation and then by id."""
-        return self.order[:2] == (("created", 1), ("id", 1))
+    def creation_order(self) -> int | None:
+        """1 when issues come by creation and then by id, -1 for the reverse, else None."""
+        for sign in (1, -1):
+            if self.order[:2] == (("created", sign), ("id", sign)):
+                return sign
+        return None
 
     def matches(self, issue: Issue) -> bool:
         """True when every clause but those on the creation time holds."""

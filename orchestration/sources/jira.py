@@ -106,15 +106,23 @@ class JiraSource(Closing):
 
         `since`: only issues updated at or after it. `stretch`: only those created within.
         """
-        where = [f'project = "{self._project}"']
-        if since is not None:
-            where.append(f"updated >= {millis(since)}")
+        where = self._where(since)
         low, high = stretch
         where += [f"created >= {low}"] if low is not None else []
         where += [f"created < {high}"] if high is not None else []
         size = _IDS_A_PAGE if set(fields) == {"id"} else _ISSUES_A_PAGE
         # By creation, which never changes: an issue that is touched meanwhile stays in its place.
         yield from self._search(f"{' AND '.join(where)} ORDER BY created ASC, id ASC", fields, size)
+
+    def newest(self, since: datetime | None = None) -> Object | None:
+        """Return the issue created last, with that time alone; None when there is none.
+
+        `since`: only of those updated at or after it.
+        """
+        where = " AND ".join(self._where(since))
+        query = f"{where} ORDER BY created DESC, id DESC"
+        page, _ = next(self._search(query, ("created",), 1))
+        return page[0] if page else None
 
     def by_id(self, ids: Sequence[str]) -> Iterator[list[Object]]:
         """Yield pages of the issues with these ids."""
@@ -138,6 +146,10 @@ class JiraSource(Closing):
         path = f"{_BASE}/changelog/bulkfetch"
         for logs, _ in self._token_pages(path, body, "issueChangeLogs"):
             yield [item for log in logs for item in _items(log)]
+
+    def _where(self, since: datetime | None) -> list[str]:
+        ours = f'project = "{self._project}"'
+        return [ours] if since is None else [ours, f"updated >= {millis(since)}"]
 
     def _search(
         self, jql: str, fields: Sequence[str], size: int

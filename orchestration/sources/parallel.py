@@ -48,10 +48,10 @@ class Crew(Generic[T]):
         self._given_up: set[str] = set()
 
     @property
-    def is_idle(self) -> bool:
-        """Whether a worker has nothing to do, so that splitting work would help."""
+    def idle(self) -> int:
+        """How many workers have nothing to do, so that splitting work would help."""
         with self._lock:
-            return self._open < self._workers
+            return max(0, self._workers - self._open)
 
     def start(self, owner: str, task: Callable[[], None]) -> None:
         """Start a task, also from within another one."""

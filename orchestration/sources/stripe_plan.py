@@ -168,7 +168,7 @@ class StripeReader:
                 return
 
     def _could_use_another(self, kind: Kind) -> bool:
-        return self._crew.is_idle and not self._source.is_limited(kind.path)
+        return self._crew.idle > 0 and not self._source.is_limited(kind.path)
 
     def _changed(self, kind: Kind, since: int, changes: Changes) -> None:
         left = set(changes.touched.get(kind.object_type, ()))

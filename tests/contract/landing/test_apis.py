@@ -183,7 +183,7 @@ def test_an_unexpected_zero_fails(
 ) -> None:
     extract("jira")
     before = everything(warehouse)
-    monkeypatch.setattr("orchestration.sources.jira_plan.JiraReader.ids", lambda *_: [])
+    monkeypatch.setattr("orchestration.sources.jira_plan.JiraReader._list", lambda *_: None)
     outcome = extract("jira", as_of=BASE + timedelta(hours=1))["jira.issues"]
     assert "zero issues" in str(outcome.error)
     assert everything(warehouse) == before
@@ -192,7 +192,9 @@ def test_an_unexpected_zero_fails(
 def test_a_repeated_jira_token_fails(
     extract: Extract, platform: SimulatedPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Seven issues in one chain of pages: a short one never meets its token again.
     monkeypatch.setattr("orchestration.sources.jira._ISSUES_A_PAGE", 2)
+    monkeypatch.setattr("orchestration.sources.jira_plan._SMALLEST_PAGES", 99)
     platform.fault("repeat_token", "jira", path="/rest/api/3/search", count=5)
     outcome = extract("jira", streams={"jira.issues"})["jira.issues"]
     assert "repeats its page token" in str(outcome.error)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from orchestration.simulation.rate_limit import RateLimiter
 from orchestration.sources.governor import Governor
 from orchestration.sources.http import HttpSource, RetryPolicy
 from orchestration.sources.jira import JiraSource
-from orchestration.sources.jira_plan import HISTORIES, ISSUES, Issues, JiraReader
+from orchestration.sources.jira_plan import HISTORIES, IDS, ISSUES, Issues, JiraReader, bounds_of
 from orchestration.sources.parallel import Problem
 from orchestration.sources.wire import Answer
 from tests.contract.schedules.sync_asgi import InProcess
@@ -38,7 +39,7 @@ TIMES = {
 
 
 class Counting:
-    """Counts requests by the last part of their path."""
+    """Counts requests by the last part of their path; searches by what they are for."""
 
     def __init__(self, inner: InProcess) -> None:
         self._inner = inner
@@ -47,7 +48,12 @@ class Counting:
     def send(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> Answer:
-        self.paths[target.partition("?")[0].rsplit("/", 1)[-1]] += 1
+        part = target.partition("?")[0].rsplit("/", 1)[-1]
+        if part == "jql":
+            asked = json.loads(body or b"{}")
+            only_ids = "ids" if asked["fields"] == ["id"] else "pages"
+            part = "newest" if asked["maxResults"] == 1 else only_ids
+        self.paths[part] += 1
         return self._inner.send(method, target, headers, body)
 
     def close(self) -> None:
@@ -83,11 +89,14 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestration.sources.jira._ISSUES_A_PAGE", 10)
     monkeypatch.setattr("orchestration.sources.jira._IDS_A_PAGE", 50)
     monkeypatch.setattr("orchestration.sources.jira_plan.ISSUES_A_HISTORY_CALL", 70)
+    monkeypatch.setattr("orchestration.sources.jira_plan.IDS_A_STRETCH", 45)
 
 
-def read(reader: JiraReader, since: datetime | None = None) -> tuple[list[str], list[str]]:
+def read(
+    reader: JiraReader, since: datetime | None = None, bounds: Sequence[int] = ()
+) -> tuple[list[str], list[str]]:
     issues, items = [], []
-    for part in reader.changed(since, whole=True, histories=True):
+    for part in reader.changed(since, whole=True, histories=True, bounds=bounds):
         assert not isinstance(part, Problem), part
         if isinstance(part, Issues):
             issues += [i["id"] for i in part.bodies]
@@ -108,9 +117,14 @@ def test_every_issue_and_history_comes_once(times: str, workers: int) -> None:
     assert reader.asked == set(everyone)
     assert site.counting.paths["bulkfetch"] <= NUMBER // 70 + 1
     # Creation times that crowd make guesses of where to cut worse, not the result.
-    assert site.counting.paths["jql"] <= (1.35 if times == "even" else 2.0) * NUMBER / 10
+    assert site.counting.paths["pages"] <= (1.35 if times == "even" else 2.0) * NUMBER / 10
     if workers == 1:
-        assert site.counting.paths["jql"] == NUMBER / 10
+        assert site.counting.paths["pages"] == NUMBER / 10
+    assert site.counting.paths["newest"] == (workers > 1)
+    # What every issue shares cannot be cut.
+    stretches = 1 if times == "one moment" else NUMBER / 45
+    assert sorted(reader.ids) == everyone
+    assert stretches <= site.counting.paths["ids"] <= 1.5 * NUMBER / 45
 
 
 def test_an_increment_reads_what_was_updated_whenever_it_was_created() -> None:
@@ -130,11 +144,37 @@ def test_an_issue_that_is_touched_while_others_are_read_keeps_its_place() -> Non
     assert set(issues) == set(site.store.issues)
 
 
-def test_ids_are_listed_in_stretches() -> None:
+def test_the_first_cut_occupies_every_worker() -> None:
     site = Site()
     reader = JiraReader(site.source(), 6)
+    reader._newest = 600_000
+    reader._crew._open = 1
+    cuts = reader._cuts(0, 1_000, None)
+    assert len(cuts) == 5 and list(cuts) == sorted(set(cuts))
+    assert cuts[0] > 1_000 and cuts[-1] < 600_000
+    # Later ones make two of one, and nothing is cut that is not worth a page of its own.
+    assert len(reader._cuts(0, 1_000, 500_000)) == 1
+    assert not reader._cuts(0, 1_000, 3_000)
+    reader._crew._open = 6
+    assert not reader._cuts(0, 1_000, 500_000)
+
+
+def test_an_increment_lists_all_ids_between_the_bounds_it_is_given() -> None:
+    site = Site()
     bounds = [int(TIMES["even"](n).timestamp() * 1000) for n in range(45, NUMBER, 45)]
-    assert sorted(reader.ids(bounds)) == sorted(reader.ids()) == sorted(site.store.issues)
+    for given, most in ((bounds, len(bounds) + 1), ((), NUMBER / 50)):
+        reader = JiraReader(site.source(), 6)
+        site.counting.paths.clear()
+        assert read(reader, BASE + timedelta(days=1), given) == ([], [])
+        assert sorted(reader.ids) == sorted(site.store.issues)
+        assert site.counting.paths["ids"] == most
+
+
+def test_bounds_stand_where_pages_ended() -> None:
+    pages = [(10 * n, 20) for n in range(1, 8)]
+    assert bounds_of(pages[::-1]) == [30, 50, 70]
+    assert bounds_of([(5, 20)] * 7) == [5]
+    assert bounds_of([]) == []
 
 
 def test_what_goes_wrong_names_its_part() -> None:
@@ -152,8 +192,23 @@ def test_what_goes_wrong_names_its_part() -> None:
     site.faults.rules.append(
         FaultRule(kind="drop_pagination", service="jira", path="/rest/api/3/search", count=99)
     )
-    with pytest.raises(TransientFailure, match="without nextPageToken"):
-        JiraReader(site.source(), 3).ids()
+    found = JiraReader(site.source(), 3).changed(None, whole=True, histories=True)
+    (problem,) = [p for p in found if isinstance(p, Problem)]
+    assert isinstance(problem.error, TransientFailure)
+    assert "without nextPageToken" in str(problem.error)
+
+
+def test_a_list_of_ids_that_breaks_off_is_told_apart() -> None:
+    site = Site()
+    reader = JiraReader(site.source(), 1)
+    rule = FaultRule(kind="drop_pagination", service="jira", path="/rest/api/3/search", count=1)
+    found = reader.changed(BASE + timedelta(days=1), whole=True, histories=True)
+    owners = []
+    with pytest.MonkeyPatch.context() as patch:
+        listed = reader._list
+        patch.setattr(reader, "_list", lambda p: (site.faults.rules.append(rule), listed(p)))
+        owners = [p.owner for p in found if isinstance(p, Problem)]
+    assert owners == [IDS]
 
 
 def test_nothing_is_split_while_requests_wait_for_the_pace() -> None:
@@ -161,4 +216,4 @@ def test_nothing_is_split_while_requests_wait_for_the_pace() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JiraSource, "is_limited", property(lambda _: True))
         issues, _ = read(JiraReader(site.source(), 6))
-    assert len(issues) == NUMBER and site.counting.paths["jql"] == NUMBER / 10
+    assert len(issues) == NUMBER and site.counting.paths["pages"] == NUMBER / 10
