@@ -192,7 +192,10 @@ META_COLUMNS: tuple[Column, ...] = (
         description="Load that brought it; shown only when the ledger has committed it.",
     ),
     Column(
-        "_row_hash", "string", nullable=False, description="Canonical hash of the landed columns."
+        "_row_hash",
+        "int64",
+        nullable=False,
+        description="Canonical hash of the landed columns: 60 bits of their MD5.",
     ),
     Column(
         "_is_deleted",

@@ -67,6 +67,9 @@ class DirectInsert:
         """Write rows as they come: one statement, so that the engine reads ahead and sorts out."""
         if not self.is_open:
             self._db.execute(f"set global disabled_compression_methods = '{_TOO_SLOW}'")
+            # Rows in order cost time; only the last of a key needs it.
+            is_ordered = str(not self._request.has_unique_keys).lower()
+            self._db.execute(f"set global preserve_insertion_order = {is_ordered}")
             self._db.limit_memory(_MEMORY)
             self._is_limited = True
             self._db.execute("begin transaction")
@@ -124,6 +127,7 @@ class DirectInsert:
     def _close(self) -> None:
         self.is_open = False
         self._db.execute("reset global disabled_compression_methods")
+        self._db.execute("reset global preserve_insertion_order")
 
     def _leave_one_a_key(self) -> None:
         raw, key = raw_relation(self._table), quoted(self._table.primary_key)

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.settings import Settings
-from orchestration.sources.contract import CONTRACT, RawTable, with_unclassified
+from orchestration.sources.contract import CONTRACT, META_COLUMNS, RawTable, with_unclassified
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, StreamCursor
@@ -158,7 +158,7 @@ class DuckDbWarehouse(Handle):
 
     def _add_new_columns(self, table: RawTable, have: dict[str, str]) -> None:
         """Follow a contract that gained columns; a retyped column asks for a fresh file."""
-        for column in table.landed_columns:
+        for column in (*table.landed_columns, *META_COLUMNS):
             wanted = SQL_TYPES[column.type].replace(" ", "")
             if column.name not in have:
                 ddl = column_ddl(column)

@@ -371,8 +371,9 @@ class DuckDbStagedLoad:
 
     def _content_hash(self, load: str) -> str:
         """Hash of the row versions that this load appended, independent of their order."""
-        text = f"{self._key} || '|' || _row_hash || '|' || _is_deleted::varchar"
-        sql = f"select bit_xor(md5_number({text}))::varchar from {self._raw} where _load_id = ?"
+        # A row's hash covers its key; a tombstone repeats the hash of what it ends.
+        version = "case when _is_deleted then -1 - _row_hash else _row_hash end"
+        sql = f"select bit_xor({version}) from {self._raw} where _load_id = ?"
         return str(self._one(sql, [load])[0])
 
     def _quarantine_rows(self, load: str) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """DuckDB's side of the contract: raw DDL and the canonical row hash. Opens no connection.
 
-The canonical hash of a row is the MD5 of its landed columns in contract order, joined by `|`.
-A text is its length in bytes and itself, so that no two different rows share what is hashed;
--1 stands for a missing one. Arrays are JSON, and treated as texts. Times are microseconds since
-1970, numbers and truth values their SQL text, `~` when missing. It depends neither on the order
-of arrival nor on file bytes.
+The canonical hash of a row is 60 bits of the MD5 of its landed columns in contract order: a number
+of eight bytes on every engine, held only against the last hash of the same key. First comes the
+number whose bits say which columns have no value, then, each after a character
+zero (no landed text holds one), the values: texts as they are, arrays as JSON, times as
+microseconds since 1970 in hexadecimal, numbers and truth values as their SQL text. It depends
+neither on the order of arrival nor on file bytes.
 """
 
 from __future__ import annotations
@@ -68,25 +69,33 @@ def unclassified_ddl(table: RawTable) -> str:
 
 
 def _hashed(column: Column) -> str:
-    """What is hashed of a column: nothing else that a row may hold gives the same characters."""
+    """What is hashed of a column that has a value."""
     name = quoted(column.name)
     if column.type in ("string", "json"):
-        text = name
-    elif column.type == "string_array":
-        text = f"to_json({name})::varchar"
-    else:
-        number = f"epoch_us({name})" if column.type == "timestamp" else name
-        return f"coalesce({number}::varchar, '~')"
-    if column.name == UNCLASSIFIED:
-        # Left out where it is null: such rows hash as if the column were not there.
-        return f"strlen({text}), {text}"
-    # The function leaves a null out itself; its length says that it did.
-    return f"coalesce(strlen({text}), -1), {text}"
+        return name
+    if column.type == "string_array":
+        return f"to_json({name})::varchar"
+    if column.type == "timestamp":
+        return f"to_hex(epoch_us({name}))"
+    return f"{name}::varchar"
 
 
 def row_hash_sql(table: RawTable) -> str:
-    """Return the expression of the canonical row hash (see the module's docstring)."""
-    return f"md5(concat_ws('|', {', '.join(map(_hashed, table.landed_columns))}))"
+    """Return the expression (bigint) of the canonical row hash (see the module's docstring)."""
+    columns = [c for c in table.landed_columns if c.name != UNCLASSIFIED]
+    missing = [
+        f"case when {quoted(c.name)} is null then {1 << place} else 0 end"
+        for place, c in enumerate(columns)
+        if c.name != table.primary_key
+    ]
+    parts = [f"({' + '.join(missing) or '0'})"]
+    for column in columns:
+        parts += ["chr(0)", _hashed(column)]
+    if len(columns) < len(table.landed_columns):
+        # Left out where it is null: such rows hash as if the column were not there.
+        parts.append(f"chr(0) || {quoted(UNCLASSIFIED)}")
+    # Through its text: the engine's function that returns a number takes four times as long.
+    return f"('0x' || left(md5(concat({', '.join(parts)})), 15))::bigint"
 
 
 def contract_fingerprint(table: RawTable) -> str:

@@ -111,7 +111,7 @@ def account(
         "updated_at": DAYS[day],
         "_as_of": DAYS[day],
         "_load_id": load or f"engine.subs_account-{day}",
-        "_row_hash": f"{key}-{flags}",
+        "_row_hash": flags,
         "_is_deleted": deleted,
     }
 

@@ -65,7 +65,7 @@ class Copy:
             self.connection.register("incoming", data)
             self.rows(
                 f"insert into {table} ({columns}, _as_of, _load_id, _row_hash, _is_deleted)"
-                f" select {columns}, ?, ?, '', false from incoming",
+                f" select {columns}, ?, ?, 0, false from incoming",
                 *stamp,
             )
             self.connection.unregister("incoming")
@@ -205,14 +205,14 @@ def oppose(copy: Copy, claim: str) -> None:
             "insert into raw.knowledge__nodes (node_id, kind, domain, title, statement, file, line,"
             " definition_hash, _as_of, _load_id, _row_hash, _is_deleted)"
             " select 'claim.opposed', 'claim', 'fraud', 'Not so', 'Not so', 'x', 1, '',"
-            " max(_as_of), max(_load_id), '', false from raw.knowledge__nodes",
+            " max(_as_of), max(_load_id), 0, false from raw.knowledge__nodes",
             (),
         ),
         (
             "insert into raw.knowledge__edges (edge_id, from_node_id, relation, to_node_id, file,"
             " line, _as_of, _load_id, _row_hash, _is_deleted)"
             " select 'opposing', 'claim.opposed', 'contradicts', ?, 'x', 1,"
-            " max(_as_of), max(_load_id), '', false from raw.knowledge__edges",
+            " max(_as_of), max(_load_id), 0, false from raw.knowledge__edges",
             (claim,),
         ),
     ):

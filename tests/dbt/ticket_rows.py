@@ -43,7 +43,7 @@ def issue(number: int, at: datetime, escalated: str | None, **changes: Any) -> d
         "updated_at": at,
         "_as_of": at,
         "_load_id": f"jira.issues-{at.day - 1}",
-        "_row_hash": f"{number}-{at.day}",
+        "_row_hash": number * 100 + at.day,
         "_is_deleted": False,
         **changes,
     }
@@ -63,7 +63,7 @@ def issues() -> Iterator[dict[str, Any]]:
 def tickets_rows() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (raw table, row) of everything, as the landing writes it."""
     yield from (("jira__issues", row) for row in issues())
-    meta = {"_as_of": THIRD, "_row_hash": "x", "_is_deleted": False, "rules_version": "v"}
+    meta = {"_as_of": THIRD, "_row_hash": 1, "_is_deleted": False, "rules_version": "v"}
     for number, _, category, pattern in TICKETS:
         if number != 6:
             yield (

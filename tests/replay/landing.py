@@ -188,7 +188,7 @@ class Landing:
         is_gone = [row is None or row.get("deleted") is True for _, _, _, row in versions]
         columns["_as_of"] = pa.array([at for _, at, _, _ in versions], pa.timestamp("us"))
         columns["_load_id"] = pa.array([load for _, _, load, _ in versions], pa.string())
-        columns["_row_hash"] = pa.array([""] * len(versions), pa.string())
+        columns["_row_hash"] = pa.array([0] * len(versions), pa.int64())
         columns["_is_deleted"] = pa.array(is_gone, pa.bool_())
         casts = ", ".join(
             f"cast({quoted(c.name)} as {SQL_TYPES[c.type]})"
