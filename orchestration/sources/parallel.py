@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 _DONE = object()
 
-_RARELY = (200_000, 20, 100)
+_RARELY = (2_000_000, 20, 100)
 _TURN_SECONDS = 0.001
 
 
@@ -37,8 +37,8 @@ class Problem:
 class Crew(Generic[T]):
     """Runs tasks in `workers` threads; `emit` and `start` are for the tasks."""
 
-    # So many results wait: reading goes on while the caller writes for a second.
-    def __init__(self, workers: int, *, waiting: int = 128) -> None:
+    # So many results wait: reading goes on while the caller writes for two seconds.
+    def __init__(self, workers: int, *, waiting: int = 256) -> None:
         self._workers = workers
         self._pool: ThreadPoolExecutor | None = None
         self._results: queue.Queue[object] = queue.Queue(maxsize=waiting)
@@ -122,12 +122,14 @@ class _Tuning:
             if self._readers == 1:
                 self._before = (gc.get_threshold(), sys.getswitchinterval())
                 gc.set_threshold(*_RARELY)
+                gc.freeze()
                 sys.setswitchinterval(_TURN_SECONDS)
 
     def end(self) -> None:
         with self._lock:
             self._readers -= 1
             if self._readers == 0:
+                gc.unfreeze()
                 gc.set_threshold(*self._before[0])
                 sys.setswitchinterval(self._before[1])
 
@@ -139,7 +141,8 @@ _TUNING = _Tuning()
 def many_threads() -> Iterator[None]:
     """Let the interpreter suit threads that read pages; as before once the last reader has ended.
 
-    Cycles are collected rarely: pages are trees without any, and walking them costs a quarter.
+    Cycles are collected rarely, and not among what stood before: pages are trees without any, and
+    to walk over all modules stops every thread for a fifth of a second.
     Turns are short: a request gives the interpreter up a dozen times, and each time would wait
     five milliseconds for a thread that builds rows.
     """
