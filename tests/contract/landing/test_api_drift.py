@@ -73,11 +73,17 @@ def test_a_renamed_or_retyped_field_of_jira_stops_its_stream_alone(
     assert extract("jira", as_of=BASE + timedelta(hours=1))[ISSUES].rows_appended == 7
 
 
-@pytest.mark.parametrize("lost", ["updated", "created"])
-def test_a_jira_time_that_is_gone_moves_no_cursor(
-    lost: str, extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+@pytest.mark.parametrize(
+    ("lost", "value"), [("updated", None), ("created", None), ("updated", "2026-03-01T10:00:00")]
+)
+def test_a_jira_time_that_is_gone_or_of_no_zone_moves_no_cursor(
+    lost: str,
+    value: str | None,
+    extract: Extract,
+    platform: SimulatedPlatform,
+    warehouse: Warehouse,
 ) -> None:
-    platform.switch(jira_shape={lost: None})
+    platform.switch(jira_shape={lost: value})
     outcomes = extract("jira")
     assert f"column '{lost}_at'" in str(outcomes[ISSUES].error)
     assert rows(warehouse, ISSUES) == [] and warehouse.cursor(ISSUES) is None

@@ -180,6 +180,16 @@ def test_the_row_hash_tells_apart_what_looks_alike(home: Settings) -> None:
     assert len({row["h"] for row in found}) == len(alike)
 
 
+def test_a_warehouse_with_other_row_hashes_is_refused_by_name(home: Settings) -> None:
+    with open_warehouse(home, "write") as warehouse:
+        warehouse.land(request(0), rows({"a": "NONE"}))
+        warehouse.execute("alter table raw.core__entitlements alter _row_hash type varchar")
+    with pytest.raises(PermanentFailure) as refused, open_warehouse(home, "write"):
+        pass
+    assert "_row_hash is varchar" in str(refused.value)
+    assert "move the file away" in str(refused.value)
+
+
 def test_a_batch_must_follow_the_contract(home: Settings) -> None:
     with open_warehouse(home, "write") as warehouse:
         with pytest.raises(ContractViolation, match="column 'state' has no value in 1 of 1 rows"):
