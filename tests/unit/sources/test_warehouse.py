@@ -162,6 +162,8 @@ def test_the_row_hash_tells_apart_what_looks_alike(home: Settings) -> None:
     alike = [
         "('1', 'a|b', 'c', 'd', true, 'f', 1)",
         "('1', 'a', 'b|c', 'd', true, 'f', 1)",
+        "('1', 'ab', 'c', 'd', true, 'f', 1)",
+        "('1', 'a', 'bc', 'd', true, 'f', 1)",
         "('1', '', 'a|b|c', 'd', true, 'f', 1)",
         "('1', null, 'a|b|c', 'd', true, 'f', 1)",
         "('1', '~', 'a|b|c', 'd', true, 'f', 1)",
