@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.errors import PermanentFailure
+from orchestration.errors import PermanentFailure, TransientFailure
 from orchestration.simulation.platform import SimulatedPlatform
 from orchestration.sources.contract import CONTRACT, RawTable
+from orchestration.sources.jira_plan import JiraReader
 from orchestration.warehouse import Warehouse
 from tests.contract.landing.conftest import Extract
 from tests.contract.simulation.handmade import BASE, NEXT, issue
@@ -187,6 +188,20 @@ def test_an_unexpected_zero_fails(
     outcome = extract("jira", as_of=BASE + timedelta(hours=1))["jira.issues"]
     assert "zero issues" in str(outcome.error)
     assert everything(warehouse) == before
+
+
+def test_a_list_of_ids_that_breaks_off_deletes_nothing(
+    extract: Extract, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(reader: JiraReader, _: object) -> None:
+        reader.ids.append("10001")
+        raise TransientFailure("the list breaks off")
+
+    monkeypatch.setattr(JiraReader, "_list", broken)
+    outcomes = extract("jira")
+    assert "the list breaks off" in str(outcomes["jira.issues"].error)
+    assert outcomes["jira.changelog_items"].status == "ok"
+    assert keys(warehouse, "jira__issues", "issue_id") == set()
 
 
 def test_a_repeated_jira_token_fails(

@@ -72,7 +72,17 @@ def test_a_large_first_load_is_written_at_once_and_is_the_same(
         assert row == usual
 
 
-def test_repeated_keys_of_a_large_first_load_land_once(warehouse: Warehouse) -> None:
+def test_repeated_keys_of_a_large_first_load_land_once(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_one, ordered = DirectInsert._leave_one_a_key, []
+
+    def noted(self: DirectInsert) -> None:
+        (row,) = warehouse.rows("select current_setting('preserve_insertion_order') as is_kept")
+        ordered.append(row["is_kept"])
+        leave_one(self)
+
+    monkeypatch.setattr(DirectInsert, "_leave_one_a_key", noted)
     request = LoadRequest(STUCK, BASE, "run", "full", BASE)
     schema = landed_schema(table(STUCK))
     moment = BASE.replace(tzinfo=None)
@@ -94,6 +104,8 @@ def test_repeated_keys_of_a_large_first_load_land_once(warehouse: Warehouse) -> 
         "from raw.engine__subs_stuck_events"
     )
     assert (row["n"], row["latest"]) == (12_000, 12_000)
+    # Which row of a key came last is known by their order alone.
+    assert ordered == [True]
 
 
 def test_a_large_first_load_that_breaks_off_leaves_nothing(

@@ -147,6 +147,12 @@ def test_the_index_lags_and_can_be_reconciled(
     assert keys(jira, "project = LAG") == ["LAG-1"]
 
 
+def test_the_newest_issue_comes_first_when_asked_so(jira: httpx.Client) -> None:
+    oldest = keys(jira, "project = BILL ORDER BY created ASC, id ASC")
+    assert len(oldest) > 2
+    assert keys(jira, "project = BILL ORDER BY created DESC, id DESC") == oldest[::-1]
+
+
 def test_lists_of_ids_and_keys(jira: httpx.Client) -> None:
     assert keys(jira, "id in (10003, 10001) ORDER BY id ASC") == ["BILL-1", "BILL-3"]
     assert keys(jira, 'key in ("BILL-2", BILL-99) ORDER BY key DESC') == ["BILL-2"]

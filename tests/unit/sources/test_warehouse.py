@@ -156,6 +156,17 @@ def test_content_hash_does_not_depend_on_order(tmp_path: Path) -> None:
     assert hashes[0] == hashes[1]
 
 
+def test_content_hash_tells_a_deletion_from_a_return(home: Settings) -> None:
+    with open_warehouse(home, "write") as warehouse:
+        for day, keys in enumerate(("a", "", "a")):
+            warehouse.land(request(day), rows(dict.fromkeys(keys, "NONE")))
+        found = warehouse.rows(
+            "select content_hash, rows_deleted from ops.load_ledger order by as_of"
+        )
+    assert [row["rows_deleted"] for row in found] == [0, 1, 0]
+    assert found[0]["content_hash"] == found[2]["content_hash"] != found[1]["content_hash"]
+
+
 def test_the_row_hash_tells_apart_what_looks_alike(home: Settings) -> None:
     expression = row_hash_sql(table("knowledge.edges"))
     columns = "edge_id, from_node_id, relation, to_node_id, is_simulated, file, line"
