@@ -225,3 +225,50 @@ def test_bootstrap_again_changes_nothing(project: Project) -> None:
     assert done.returncode == 0, done.stderr
     assert "made" not in done.stdout and "changed" not in done.stdout
     assert len(project.cloud.writes) == writes
+
+
+def mentions(project: Project, account: str) -> dict[str, int]:
+    """Count the rows of every table that hold the text; apart from the product's own search."""
+    listed = project.queries(
+        *(
+            f"select table_name from {layer}.INFORMATION_SCHEMA.TABLES "
+            "where table_type = 'BASE TABLE'"
+            for layer in LAYERS
+        )
+    )
+    relations = [
+        f"{layer}.{row['table_name']}"
+        for layer, names in zip(LAYERS, listed, strict=True)
+        for row in names
+    ]
+    assert len(relations) > 100
+    held = project.queries(*(f"select * from {relation}" for relation in relations))
+    counts = {
+        relation: sum(account in repr(row) for row in rows)
+        for relation, rows in zip(relations, held, strict=True)
+    }
+    return {relation: count for relation, count in counts.items() if count}
+
+
+def test_an_account_is_erased_from_bigquery(project: Project) -> None:
+    (row,) = project.query(
+        "select account_id from marts.fct_discrepancies "
+        "where account_id not in (select account_id from intermediate.int_drift__merged_accounts) "
+        "and account_id in (select account_id from raw.engine__subs_account) "
+        "group by 1 order by count(*) desc, 1 limit 1"
+    )
+    account = row["account_id"]
+    before = mentions(project, account)
+    assert {"raw.engine__subs_account", "marts.dim_accounts"} <= before.keys()
+    done = project.run(f".venv/bin/paygo erase {account} --request DSR-17 --json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert document["is_gone"] and document["left"] == {}
+    assert document["rows_deleted"] == sum(document["deleted"].values()) > 10
+    assert mentions(project, account) == {}
+    (entry,) = project.query("select request, rows_deleted, verified from ops.erasures")
+    assert entry == {
+        "request": "DSR-17", "rows_deleted": document["rows_deleted"], "verified": True,
+    }  # fmt: skip
+    again = project.run(f".venv/bin/paygo erase {account}")
+    assert again.returncode == 1 and "no raw table knows the account" in again.stderr
