@@ -55,7 +55,7 @@ class Memory:
         for table in CONTRACT:
             values = ", ".join(_sample(c) for c in table.landed_columns)
             self.db.execute(
-                f"insert into raw.{table.raw_name} values ({values}, ?, 'l', 'h', false)", [AS_OF]
+                f"insert into raw.{table.raw_name} values ({values}, ?, 'l', 0, false)", [AS_OF]
             )
             self.db.execute(
                 "insert into ops.stream_cursors values (?, '{}', ?, 'l')", [table.stream, AS_OF]
