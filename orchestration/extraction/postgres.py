@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,15 @@ from orchestration.warehouse.base import StagedLoad, Totals
 from orchestration.warehouse.raw import contract_fingerprint
 
 Warning = tuple[str, str]
+
+
+@dataclass
+class _Seen:
+    """What reading has shown: the latest change (aware UTC), rows, values that did not fit."""
+
+    latest: datetime | None
+    rows: int = 0
+    misfits: int = 0
 
 
 def extract(run: Extraction) -> list[StreamOutcome]:
@@ -131,11 +141,15 @@ def _load(
     open_since = _open_since(run, source, kept)
     staged = run.warehouse.stage(request)
     try:
-        latest = _read(run, source, table, staged, cursor)
-        summary = source.key_summary(table)
-        row = _reconcile(run, source, table, staged, cursor, summary)
+        seen = _read(run, source, table, staged, cursor)
+        all_fit = cursor is None and not seen.misfits
+        with ThreadPoolExecutor(1) as beside:
+            # The server counts its table while the warehouse works on what came from it.
+            counting = beside.submit(source.key_summary, table, all_fit=all_fit)
+            row = _reconcile(run, source, table, staged, cursor, counting)
+        summary = counting.result()
         after: dict[str, Any] = {
-            "updated_at": iso(min(latest, run.as_of)) if latest else None,
+            "updated_at": iso(min(seen.latest, run.as_of)) if seen.latest else None,
             "rows": summary.rows,
             "key_hash": str(summary.key_hash),
             "contract": fingerprint,
@@ -155,27 +169,27 @@ def _read(
     table: RawTable,
     staged: StagedLoad,
     cursor: Mapping[str, Any] | None,
-) -> datetime | None:
+) -> _Seen:
     """Stage everything, or what was updated since the watermark minus the lookback."""
     assert table.cursor is not None
     latest = parse_utc(cursor["updated_at"]) if cursor and cursor["updated_at"] else None
     lookback = timedelta(minutes=run.settings.postgres_lookback_minutes)
     since = latest - lookback if latest else None
-    rows = 0
+    seen = _Seen(latest)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal latest, rows
         for records in source.read(table, since=since):
             staged.quarantine(records.misfits)
-            latest = watermark(records.data, table.cursor or "", latest)
-            rows += records.data.num_rows
-            run.progress(table.stream, rows)
+            seen.misfits += len(records.misfits)
+            seen.latest = watermark(records.data, table.cursor or "", seen.latest)
+            seen.rows += records.data.num_rows
+            run.progress(table.stream, seen.rows)
             yield records.data
 
     staged.append_all(batches())
     if cursor is None:
         staged.delete_all_but_staged()
-    return latest
+    return seen
 
 
 def _reconcile(
@@ -184,18 +198,22 @@ def _reconcile(
     table: RawTable,
     staged: StagedLoad,
     cursor: Mapping[str, Any] | None,
-    summary: KeySummary,
+    counting: Future[KeySummary],
 ) -> dict[str, Any]:
     """Compare keys with the source; when they differ, find what vanished and what is missing.
 
+    `counting` is what the source says of itself; until it has ended, nothing else is asked.
     The cheap comparison adds the hashes of new keys to what the last load ended with.
     A difference that is left after the sweep fails the stream before anything is written.
     """
     if cursor is None:
         found = staged.key_totals()
+        after = staged.totals("all", hash_keys=False)
+        summary = counting.result()
     else:
         delta = staged.key_delta()
         found = (int(cursor["rows"]) + delta[0], int(cursor["key_hash"]) + delta[1])
+        summary = counting.result()
     wanted = (summary.rows, summary.key_hash)
     if found != wanted and cursor is not None:
         keys = source.keys(table)
@@ -205,7 +223,8 @@ def _reconcile(
             staged.append(records.data)
             staged.quarantine(records.misfits)
         found = wanted if not staged.missing_keys(keys) else found
-    after = staged.totals("all", hash_keys=False)
+    if cursor is not None:
+        after = staged.totals("all", hash_keys=False)
     landed = Totals(after.rows, found[1], after.money)
     row = run.reconciliation(table, Totals(*wanted, summary.money), landed)
     run.require_match(row)

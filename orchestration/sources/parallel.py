@@ -8,7 +8,6 @@ yielded as well: whether the others go on is for the caller to say.
 from __future__ import annotations
 
 import gc
-import itertools
 import queue
 import sys
 import threading
@@ -154,11 +153,7 @@ def many_threads() -> Iterator[None]:
 
 
 def ahead(items: Iterator[T], *, waiting: int = 3) -> Iterator[T]:
-    """Yield the items while a thread fetches the next ones; a short sequence needs no thread."""
-    begun = list(itertools.islice(items, 2))
-    yield from begun
-    if len(begun) < 2:
-        return
+    """Yield the items while a thread fetches the next ones."""
     fetched: queue.Queue[object] = queue.Queue(maxsize=waiting)
     stopped = threading.Event()
 

@@ -275,9 +275,12 @@ class PostgresSource(Closing):
         arrays.append(batch.column("_key_hash"))
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
-    def key_summary(self, table: RawTable) -> KeySummary:
-        """Count the rows, sum the hashes of their keys and their money, in the server."""
-        ((rows, total, *sums),) = self._run(sql.summary_query(table))
+    def key_summary(self, table: RawTable, *, all_fit: bool = False) -> KeySummary:
+        """Count the rows, sum the hashes of their keys and their money, in the server.
+
+        `all_fit`: the whole table was read from this snapshot without a misfit.
+        """
+        ((rows, total, *sums),) = self._run(sql.summary_query(table, all_fit=all_fit))
         money = dict(zip(table.money_columns, map(Decimal, sums), strict=True))
         return KeySummary(int(rows), int(total), money)
 

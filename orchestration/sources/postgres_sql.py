@@ -233,20 +233,25 @@ where
 """
 
 
-def summary_query(table: RawTable) -> str:
-    """Count the rows, sum their keys' hashes and their money; sums depend on no order."""
+def summary_query(table: RawTable, *, all_fit: bool = False) -> str:
+    """Count the rows, sum their keys' hashes and their money; sums depend on no order.
+
+    `all_fit`: every row of this snapshot was read and no number was a misfit, so none is
+    looked for (a fifth of the query's time).
+    """
     key = quoted(table.primary_key)
-    sums = "".join(f", {_sum(table.column(name))}" for name in table.money_columns)
+    sums = "".join(f", {_sum(table.column(name), all_fit)}" for name in table.money_columns)
     return (
         f"select count(*)::int8, coalesce(sum(hashtextextended({key}::text, 0)), 0)::text{sums} "
         f"from {quoted(table.source_relation)}"
     )
 
 
-def _sum(column: Column) -> str:
+def _sum(column: Column, all_fit: bool) -> str:
     # What a rule turns into NULL adds nothing on the other side either.
-    misfit = _misfit(column, "") or "false"
-    return f"coalesce(sum({quoted(column.name)}) filter (where not ({misfit})), 0)::text"
+    misfit = None if all_fit else _misfit(column, "")
+    only = f" filter (where not ({misfit}))" if misfit else ""
+    return f"coalesce(sum({quoted(column.name)}){only}, 0)::text"
 
 
 def keys_query(table: RawTable) -> str:

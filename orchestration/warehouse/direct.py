@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -50,6 +51,8 @@ class DirectInsert:
         self._problem: BaseException | None = None
         self._views: list[str] = []
         self._is_limited = False
+        self._writer = ThreadPoolExecutor(1)
+        self._writing: list[Future[None]] = []
         self.is_open = False
         self.rows = 0
         self.key_hash = 0
@@ -92,6 +95,8 @@ class DirectInsert:
             if self._problem is not None:
                 raise self._problem from None
             raise
+        # The disk gets the rows while the source is asked what it holds.
+        self._writing.append(self._writer.submit(self._db.write_through))
 
     def _noted(
         self, batches: Iterable[pa.RecordBatch], schema: pa.Schema
@@ -121,11 +126,14 @@ class DirectInsert:
             self._db.execute(f"drop view if exists {name}")
         if not self._request.has_unique_keys:
             self._leave_one_a_key()
+        for written in self._writing:
+            written.result()
         self._close()
         return self.rows
 
     def _close(self) -> None:
         self.is_open = False
+        self._writer.shutdown()
         self._db.execute("reset global disabled_compression_methods")
         self._db.execute("reset global preserve_insertion_order")
 

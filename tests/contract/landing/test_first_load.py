@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,28 @@ def test_repeated_keys_of_a_large_first_load_land_once(
     assert (row["n"], row["latest"]) == (12_000, 12_000)
     # Which row of a key came last is known by their order alone.
     assert ordered == [True]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_a_disk_that_refuses_a_first_load_leaves_nothing(
+    extract: Extract, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.warehouse.landing._SPILL_ROWS", 1)
+    asked: list[str] = []
+
+    def refused(number: int) -> None:
+        asked.append(Path(f"/proc/self/fd/{number}").readlink().name)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", refused)
+        outcome = extract("engine", streams={ACCOUNTS})[ACCOUNTS]
+    # The system tells such a failure once; the engine's own wait at the commit would succeed.
+    assert asked == ["warehouse.duckdb"]
+    assert "Input/output error" in str(outcome.error)
+    assert warehouse.rows("select * from raw.engine__subs_account") == []
+    assert warehouse.rows("select * from ops.load_ledger") == []
+    assert extract("engine", streams={ACCOUNTS})[ACCOUNTS].rows_appended == 5
 
 
 def test_a_large_first_load_that_breaks_off_leaves_nothing(

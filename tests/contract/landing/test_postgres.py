@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +19,7 @@ from orchestration.simulation.postgres_load import DATABASES
 from orchestration.sources.contract import CONTRACT, Column, table
 from orchestration.sources.postgres import PostgresSource
 from orchestration.warehouse import Warehouse, open_warehouse
+from orchestration.warehouse.landing import DuckDbStagedLoad
 from tests.contract.landing.conftest import Extract
 from tests.contract.simulation.handmade import BASE
 
@@ -307,6 +309,58 @@ def test_a_number_without_a_value_in_a_required_column_stops_the_stream(
     outcome = extract("engine", streams={PRICES})[PRICES]
     assert "engine.catalog_prices: column 'unit_amount' has no value" in str(outcome.error)
     assert warehouse.rows("select * from raw.engine__catalog_prices") == []
+
+
+def test_a_first_load_sums_what_fits_and_only_then_spares_the_looking(
+    extract: Extract, warehouse: Warehouse, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices = table(PRICES)
+    columns = [replace(c, nullable=True) if c.type == "numeric" else c for c in prices.columns]
+    lenient = replace(prices, columns=tuple(columns))
+    changed = tuple(lenient if t.stream == PRICES else t for t in CONTRACT)
+    monkeypatch.setattr("orchestration.sources.contract.CONTRACT", changed)
+    asked: list[bool] = []
+    summary = PostgresSource.key_summary
+
+    def noted(self: PostgresSource, *args: Any, **options: Any) -> Any:
+        asked.append(options["all_fit"])
+        return summary(self, *args, **options)
+
+    monkeypatch.setattr(PostgresSource, "key_summary", noted)
+    keep = "create temp table kept as select * from catalog_prices"
+    sql(keep, "drop table kept")
+    sql(
+        "update catalog_prices set unit_amount = 'NaN'",
+        "delete from catalog_prices; insert into catalog_prices select * from kept",
+    )
+    outcome = extract("engine", streams={PRICES})[PRICES]
+    assert (outcome.status, asked) == ("ok", [False])
+    (odd,) = warehouse.rows("select rule, value_text from ops.quarantine")
+    assert (odd["rule"], odd["value_text"]) == ("number_unfit", "NaN")
+    assert json.loads(reconciled(warehouse, PRICES)["source_money"])["unit_amount"] == "0"
+    extract("engine", streams={ACCOUNTS})
+    extract("engine", streams={ACCOUNTS}, as_of=BASE + HOUR)
+    assert asked == [False, True, False]
+
+
+def test_rows_are_compared_while_the_server_counts(
+    extract: Extract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract("engine", streams={ACCOUNTS})
+    has_compared = threading.Event()
+    summary, delta = PostgresSource.key_summary, DuckDbStagedLoad.key_delta
+
+    def counting(self: PostgresSource, *args: Any, **options: Any) -> Any:
+        assert has_compared.wait(20), "the rows waited for the server"
+        return summary(self, *args, **options)
+
+    def comparing(self: DuckDbStagedLoad) -> tuple[int, int]:
+        has_compared.set()
+        return delta(self)
+
+    monkeypatch.setattr(PostgresSource, "key_summary", counting)
+    monkeypatch.setattr(DuckDbStagedLoad, "key_delta", comparing)
+    assert extract("engine", streams={ACCOUNTS}, as_of=BASE + HOUR)[ACCOUNTS].status == "ok"
 
 
 def test_numbers_arrays_and_texts_arrive_exactly(extract: Extract, warehouse: Warehouse) -> None:
