@@ -10,7 +10,7 @@ from typing import cast
 import dagster as dg
 
 from orchestration.defs.quality import STATUS_KEY
-from orchestration.defs.runtime import RUNTIME, Runtime
+from orchestration.defs.runtime import RUNTIME, WRITING, Runtime
 
 ALERTS_KEY = dg.AssetKey(["alerts", "incidents"])
 
@@ -19,6 +19,7 @@ ALERTS_KEY = dg.AssetKey(["alerts", "incidents"])
     key=ALERTS_KEY,
     deps=[STATUS_KEY],
     group_name="alerts",
+    pool=WRITING,
     required_resource_keys={RUNTIME},
     description="Open incidents, one a cause, and their delivery.",
 )

@@ -5,7 +5,7 @@ from typing import cast
 
 import dagster as dg
 
-from orchestration.defs.runtime import RUNTIME, Runtime
+from orchestration.defs.runtime import RUNTIME, WRITING, Runtime
 
 PAGE_KEY = dg.AssetKey(["state_of_the_union"])
 
@@ -17,6 +17,7 @@ def page_asset(reporting: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
         key=PAGE_KEY,
         deps=list(reporting),
         group_name="dashboards",
+        pool=WRITING,
         required_resource_keys={RUNTIME},
         description="The page: every figure with its query, sources, owner and status.",
     )

@@ -20,7 +20,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from packaging.version import Version
 
 from orchestration.clock import iso
-from orchestration.defs.runtime import RUNTIME, Runtime
+from orchestration.defs.runtime import RUNTIME, WRITING, Runtime
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
 from orchestration.workspace import DBT_PROJECT, make_folder, metric_ids
@@ -118,6 +118,7 @@ def warehouse_models(manifest: Path) -> dg.AssetsDefinition:
     @dbt_assets(  # type: ignore[untyped-decorator]
         manifest=manifest,
         dagster_dbt_translator=LayeredTranslator(),
+        pool=WRITING,
         required_resource_keys={RUNTIME, "dbt"},
     )
     def models(context: dg.AssetExecutionContext) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from expectations.checks import Check, all_checks
 from orchestration.defs.dbt import warehouse_models
 from orchestration.defs.raw import raw_key
 from orchestration.defs.reconciliation import unreconciled
-from orchestration.defs.runtime import RUNTIME, Runtime
+from orchestration.defs.runtime import RUNTIME, WRITING, Runtime
 from orchestration.sources.contract import table
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ def expectation_checks(manifest: Path) -> dg.AssetChecksDefinition:
         for check_id, check in checks.items()
     ]
 
-    @dg.multi_asset_check(name="expectations", specs=specs, required_resource_keys={RUNTIME})
+    @dg.multi_asset_check(
+        name="expectations", specs=specs, pool=WRITING, required_resource_keys={RUNTIME}
+    )
     def expectations(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         from expectations.runner import record, run_checks
 
@@ -97,6 +99,7 @@ def held_back(warehouse: "Warehouse", now: "datetime") -> list[str]:
     key=DATA_DOCS_KEY,
     deps=[STATUS_KEY],
     group_name="quality",
+    pool=WRITING,
     required_resource_keys={RUNTIME},
     description="Great Expectations' own pages about every suite, under .paygo/data_docs.",
 )

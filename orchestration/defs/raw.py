@@ -12,7 +12,7 @@ import dagster as dg
 
 from orchestration.clock import iso
 from orchestration.defs.reconciliation import evaluations, reconciliation_specs, stream_key
-from orchestration.defs.runtime import RUNTIME, Attempt, Runtime
+from orchestration.defs.runtime import RUNTIME, WRITING, Attempt, Runtime
 from orchestration.extraction.lanes import extract_side_by_side
 from orchestration.sources.contract import CONTRACT, RawTable, tables
 
@@ -53,6 +53,7 @@ def source_assets(source: str, deps: Sequence[dg.AssetKey] = ()) -> dg.AssetsDef
         specs=specs,
         check_specs=reconciliation_specs(tables(source)),
         can_subset=True,
+        pool=WRITING,
         required_resource_keys={RUNTIME},
     )
     def extract(context: dg.AssetExecutionContext) -> Iterator[_Event]:
@@ -82,6 +83,7 @@ def replay_assets() -> dg.AssetsDefinition:
         specs=[raw_spec(table) for table in CONTRACT],
         check_specs=reconciliation_specs(),
         can_subset=True,
+        pool=WRITING,
         required_resource_keys={RUNTIME},
     )
     def replay(context: dg.AssetExecutionContext) -> Iterator[_Event]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 RUNTIME = "runtime"
 
+WRITING = "warehouse"
+"""The pool of all that writes the warehouse: one run at a time, whoever starts it (README)."""
+
 
 @dataclass(frozen=True)
 class Attempt:

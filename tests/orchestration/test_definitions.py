@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +13,10 @@ import pytest
 from expectations.checks import all_checks
 from orchestration.defs.dashboard import PAGE_KEY
 from orchestration.defs.raw import raw_key
+from orchestration.defs.runtime import WRITING
+from orchestration.defs.schedules import pipeline_job
 from orchestration.defs.stages import EXTRACT, build_definitions, stage_job
+from orchestration.pipeline import RunReport
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
 from tests.conftest import DemoHome
@@ -110,6 +115,45 @@ def test_alerts_are_evaluated_and_watched_between_runs(definitions: dg.Definitio
     assert sensors == {"alert_evaluation": running, "dead_man_watch": running}
     for job in ("evaluate_alerts", "data_docs"):
         assert definitions.resolve_job_def(job).name == job
+
+
+def test_runs_that_write_the_warehouse_queue_for_one_pool(definitions: dg.Definitions) -> None:
+    reading = {"weekly_digest"}
+    # Gives way to a run in progress, which evaluates at its end; in the queue it would come after.
+    giving_way = {"evaluate_alerts"}
+    jobs = definitions.get_repository_def().get_all_jobs()
+    unlimited = {
+        job.name for job in jobs if any(WRITING not in n.pools for n in job.graph.node_defs)
+    }
+    assert unlimited == reading | giving_way
+
+
+def test_a_run_that_would_wait_for_itself_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = re.findall(
+        r"into `DAGSTER_HOME` with\n\n```yaml\n(.*?)```",
+        (Path(__file__).parents[2] / "README.md").read_text("utf-8"),
+        flags=re.S,
+    )
+    began: list[object] = []
+
+    def run_nothing(settings: Settings, **options: object) -> RunReport:
+        began.append(settings)
+        return RunReport(as_of=datetime(2026, 3, 24, tzinfo=UTC))
+
+    monkeypatch.setattr("orchestration.pipeline.run_pipeline", run_nothing)
+    for granularity, runs in (("run", True), ("op", False)):
+        home = tmp_path / granularity
+        home.mkdir()
+        changed = block.replace("granularity: run", f"granularity: {granularity}")
+        (home / "dagster.yaml").write_text(changed, encoding="utf-8")
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            result = pipeline_job.execute_in_process(instance=instance, raise_on_error=False)
+            assert (result.success, len(began)) == (runs, 1)
+            if not runs:
+                failure = result.failure_data_for_node("run_all_stages")
+                assert "granularity to run" in str(failure)
 
 
 def test_the_code_location_is_short() -> None:
