@@ -77,6 +77,10 @@ class World:
         self.stripe.__init__()  # type: ignore[misc]
         self.jira.__init__()  # type: ignore[misc]
         self.faults.reset()
+        # An index that shows no issue is a failure, and has a test of its own: this one stays,
+        # and is too old for the index to lag behind it.
+        long_ago = iso(START - timedelta(hours=1))
+        self.jira.put_issues([issue(0, created=long_ago, updated=long_ago)])
         self.move()
 
     def move(self) -> None:
@@ -150,9 +154,7 @@ class Schedule(RuleBasedStateMachine):
     @rule(number=NUMBERS)
     def delete_issue(self, number: int) -> None:
         self._pass()
-        # The last issue stays: an empty project is a failure, and has a test of its own.
-        if len(self.world.jira.issues) > 1:
-            self.world.jira.remove(str(10000 + number))
+        self.world.jira.remove(str(10000 + number))
 
     @of_jira
     @rule(minutes=st.sampled_from([0, 3, 9]))
