@@ -7,6 +7,7 @@ yielded as well: whether the others go on is for the caller to say.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import queue
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -61,13 +63,18 @@ class Crew(Generic[T]):
 
     def emit(self, result: T) -> None:
         """Hand a result to the caller's thread; waits while that is busy."""
+        if not self._hand_over(result):
+            raise RuntimeError("the reading was stopped")
+
+    def _hand_over(self, result: object) -> bool:
+        """Wait for room, and no longer than somebody takes results."""
         while not self._stopped.is_set():
             try:
                 self._results.put(result, timeout=0.5)
-                return
+                return True
             except queue.Full:
                 continue
-        raise RuntimeError("the reading was stopped")
+        return False
 
     def give_up(self, owner: str) -> None:
         """Skip the tasks of `owner` that have not begun."""
@@ -94,8 +101,7 @@ class Crew(Generic[T]):
             if not skip and not self._stopped.is_set():
                 task()
         except Exception as error:
-            if not self._stopped.is_set():
-                self._results.put(Problem(owner, error))
+            self._hand_over(Problem(owner, error))
         finally:
             self._finish()
 
@@ -103,8 +109,8 @@ class Crew(Generic[T]):
         with self._lock:
             self._open -= 1
             ended = self._open == 0
-        if ended and not self._stopped.is_set():
-            self._results.put(_DONE)
+        if ended:
+            self._hand_over(_DONE)
 
 
 class _Tuning:
@@ -153,38 +159,15 @@ def many_threads() -> Iterator[None]:
 
 
 def ahead(items: Iterator[T], *, waiting: int = 3) -> Iterator[T]:
-    """Yield the items while a thread fetches the next ones."""
-    fetched: queue.Queue[object] = queue.Queue(maxsize=waiting)
-    stopped = threading.Event()
+    """Yield the items while a thread fetches the next ones; its error comes after them."""
+    crew: Crew[T] = Crew(1, waiting=waiting)
 
     def fetch() -> None:
-        try:
-            for item in items:
-                while not stopped.is_set():
-                    try:
-                        fetched.put(item, timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
-                if stopped.is_set():
-                    return
-            end: object = _DONE
-        except Exception as error:
-            end = Problem("", error)
-        while not stopped.is_set():
-            try:
-                fetched.put(end, timeout=0.2)
-                return
-            except queue.Full:
-                continue
+        for item in items:
+            crew.emit(item)
 
-    thread = threading.Thread(target=fetch, daemon=True)
-    thread.start()
-    try:
-        while (item := fetched.get()) is not _DONE:
+    with contextlib.closing(crew.results(partial(crew.start, "", fetch))) as fetched:
+        for item in fetched:
             if isinstance(item, Problem):
                 raise item.error
-            yield item  # type: ignore[misc]
-    finally:
-        stopped.set()
-        thread.join()
+            yield item
