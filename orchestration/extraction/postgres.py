@@ -200,22 +200,43 @@ def _reconcile(
     cursor: Mapping[str, Any] | None,
     counting: Future[KeySummary],
 ) -> dict[str, Any]:
-    """Compare keys with the source; when they differ, find what vanished and what is missing.
+    """Compare source and warehouse; a difference fails the stream before anything is written.
 
     `counting` is what the source says of itself; until it has ended, nothing else is asked.
-    The cheap comparison adds the hashes of new keys to what the last load ended with.
-    A difference that is left after the sweep fails the stream before anything is written.
     """
     if cursor is None:
-        found = staged.key_totals()
-        after = staged.totals("all", hash_keys=False)
-        summary = counting.result()
+        landed = _read_whole(staged)
     else:
-        delta = staged.key_delta()
-        found = (int(cursor["rows"]) + delta[0], int(cursor["key_hash"]) + delta[1])
-        summary = counting.result()
+        landed = _swept(source, table, staged, cursor, counting)
+    summary = counting.result()
+    there = Totals(summary.rows, summary.key_hash, summary.money)
+    row = run.reconciliation(table, there, landed)
+    run.require_match(row)
+    return row
+
+
+def _read_whole(staged: StagedLoad) -> Totals:
+    _, key_hash = staged.key_totals()
+    after = staged.totals("all", hash_keys=False)
+    return Totals(after.rows, key_hash, after.money)
+
+
+def _swept(
+    source: PostgresSource,
+    table: RawTable,
+    staged: StagedLoad,
+    cursor: Mapping[str, Any],
+    counting: Future[KeySummary],
+) -> Totals:
+    """Compare keys with the source; when they differ, find what vanished and what is missing.
+
+    The cheap comparison adds the hashes of new keys to what the last load ended with.
+    """
+    new = staged.key_delta()
+    found = (int(cursor["rows"]) + new[0], int(cursor["key_hash"]) + new[1])
+    summary = counting.result()
     wanted = (summary.rows, summary.key_hash)
-    if found != wanted and cursor is not None:
+    if found != wanted:
         keys = source.keys(table)
         staged.delete_all_but(keys)
         missing = staged.missing_keys(keys)
@@ -223,9 +244,5 @@ def _reconcile(
             staged.append(records.data)
             staged.quarantine(records.misfits)
         found = wanted if not staged.missing_keys(keys) else found
-    if cursor is not None:
-        after = staged.totals("all", hash_keys=False)
-    landed = Totals(after.rows, found[1], after.money)
-    row = run.reconciliation(table, Totals(*wanted, summary.money), landed)
-    run.require_match(row)
-    return row
+    after = staged.totals("all", hash_keys=False)
+    return Totals(after.rows, found[1], after.money)
