@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export DAGSTER_DISABLE_TELEMETRY := yes
 export DO_NOT_TRACK := 1
 
-# Where this is set, every process compiles all it imports: 20 s instead of 5 for the definitions.
+# Where this is set, every process compiles anew all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 ACCOUNTS ?= 20000
