@@ -125,6 +125,16 @@ def check_choice(choice: DemoChoice) -> None:
         raise PermanentFailure(f"{error}.", todo="choose another world.") from error
 
 
+def refuse_sources(settings: Settings) -> None:
+    """Raise PermanentFailure when sources are configured: the demo brings its own."""
+    if others := settings.other_sources():
+        raise PermanentFailure(
+            f"the demo brings its own sources, and .env or the environment sets "
+            f"{', '.join(others)}: no later command could tell which to read.",
+            todo="unset them (or move .env away) while you look at the demo.",
+        )
+
+
 def make_world(folder: Path, choice: DemoChoice, watcher: Watcher) -> None:
     """Generate the world unless the folder holds it; PermanentFailure says what is refused."""
     from orchestration.simulation.world import generate
@@ -253,6 +263,7 @@ def with_endpoints(settings: Settings, environment: dict[str, str]) -> Settings:
         "stripe_endpoint_requests_per_second": 1000.0,
         "stripe_connections": 6,
         "stripe_reconcile_days": 0,
+        "jira_reconcile_days": 0,
         "jira_requests_per_second": 1000.0,
         "jira_connections": 2,
     }

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
+from packaging.requirements import Requirement
+
 from orchestration.clock import iso
 from orchestration.errors import PaygoError, TransientFailure
 from orchestration.loopback import require_free_port
@@ -25,7 +27,7 @@ from orchestration.workspace import run_lock
 
 LEAST_FREE_BYTES = 2 * 1024**3
 UI_PORT = 3000
-PINNED = {"dagster": "1.13.27", "dagster-dbt": "0.29.27", "duckdb": "2.", "stripe": "16."}
+DISTRIBUTION = "paygo-warehouse"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -75,13 +77,23 @@ def _hash_key(settings: Settings) -> Iterator[Finding]:
 
 
 def _packages(_: Settings) -> Iterator[Finding]:
-    for name, wanted in PINNED.items():
+    """Hold what is installed against what this package's own metadata (pyproject) asks for."""
+    wanted = [Requirement(text) for text in metadata.requires(DISTRIBUTION) or ()]
+    wanted = [r for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
+    wrong = 0
+    for requirement in wanted:
         try:
-            version = metadata.version(name)
+            version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
             version = "not installed"
-        todo = f"version {wanted.rstrip('.')} is needed: remove .venv and run make setup"
-        yield Finding(name, version.startswith(wanted), version, todo)
+        else:
+            if requirement.specifier.contains(version, prereleases=True):
+                continue
+        wrong += 1
+        todo = f"{requirement} is needed: remove .venv and run make setup"
+        yield Finding(requirement.name, False, version, todo)
+    if not wrong:
+        yield Finding("packages", True, f"{len(wanted)} as pyproject.toml asks")
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

@@ -4,7 +4,8 @@ Belongs here: the order of the stages, what a failure of each means, exit codes.
 what a stage does (`orchestration.defs` and the parts behind it) or the demo's replay.
 
 A source that fails does not stop the others: dbt builds on what is committed. Nothing is
-published unless the build has succeeded, so readers keep the last finished state.
+published unless the build has succeeded, so readers keep the last finished state; what else
+publishes the working copy is held to that by a marker (`orchestration.warehouse.publishing`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT, RawTable
 from orchestration.warehouse import open_warehouse
+from orchestration.warehouse.publishing import build_marker, refuse_unfinished
 from orchestration.workspace import dagster_home, make_folder, run_lock
 
 if TYPE_CHECKING:
@@ -76,16 +78,21 @@ def run_pipeline(
     select: Sequence[str] = (),
     instance: dg.DagsterInstance | None = None,
     on_stage: StageHook | None = None,
+    full_refresh: bool = False,
 ) -> RunReport:
     """Run every stage once against the configured sources, at the clock's moment.
 
-    `select` names sources or streams; empty means all. Errors: TransientFailure when another
-    run holds the home; PermanentFailure when nothing is configured or the build fails.
+    `select` names sources or streams to read; empty means all. `full_refresh` builds kept models
+    from everything that has landed, not from what the loads touched. Errors: TransientFailure
+    when another run holds the home; PermanentFailure when nothing is configured or the build
+    fails.
     """
     streams = selected_streams(select, settings)
     as_of = settings.clock().now()
     with run_lock(settings):
-        stages = Stages(settings, as_of, instance=instance, on_stage=on_stage)
+        stages = Stages(
+            settings, as_of, instance=instance, on_stage=on_stage, full_refresh=full_refresh
+        )
         stages.extract(streams)
         if stages.report.exit_code != NOTHING_DONE:
             stages.finish()
@@ -99,6 +106,7 @@ def rebuild_page(settings: Settings) -> None:
     with open_warehouse(settings, "read"):
         pass  # says what to do when nothing was ever published
     with run_lock(settings), open_warehouse(settings, "write") as warehouse:
+        refuse_unfinished(build_marker(settings), "writing the page")
         build_site(warehouse, settings, settings.clock().now())
         warehouse.publish()
 
@@ -155,11 +163,13 @@ class Stages:
         *,
         instance: dg.DagsterInstance | None = None,
         on_stage: StageHook | None = None,
+        full_refresh: bool = False,
     ) -> None:
         self.settings = settings.model_copy(update={"run": run_name(as_of)})
         self.as_of = as_of
         self.report = RunReport(as_of)
         self._on_stage = on_stage
+        self._full_refresh = full_refresh
         self._instance = instance
         self._definitions: dg.Definitions | None = None
 
@@ -179,6 +189,8 @@ class Stages:
             settings=self.settings,
             run_id=run_name(self.as_of),
             as_ofs=tuple(as_ofs) or (self.as_of,),
+            full_refresh=self._full_refresh,
+            holds_lock=True,
         )
 
     def extract(self, streams: Collection[str]) -> None:

@@ -16,12 +16,13 @@ app = typer.Typer()
 def demo(accounts: int = 20000, seed: int = 1, scenario: str = "published") -> None:
     """Start simulated sources, replay thirty days, build, check, and write the page."""
     from orchestration import console
-    from orchestration.demo import DemoChoice, run_demo
+    from orchestration.demo import DemoChoice, refuse_sources, run_demo
     from orchestration.reading import status_document
 
-    home = load_settings().home
+    settings = load_settings()
+    refuse_sources(settings)
     with console.RichWatcher() as watcher:
-        report = run_demo(home, DemoChoice(accounts, seed, scenario), watcher)
+        report = run_demo(settings.home, DemoChoice(accounts, seed, scenario), watcher)
     settings = load_settings()
     with published(settings) as warehouse:
         console.stdout().print(console.metric_table(status_document(warehouse, report.as_of)))
@@ -31,7 +32,10 @@ def demo(accounts: int = 20000, seed: int = 1, scenario: str = "published") -> N
 
 @app.command()
 def run(
-    select: Annotated[list[str] | None, typer.Option(help="Source or stream.")] = None,
+    select: Annotated[list[str] | None, typer.Option(help="Source or stream to read.")] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Build kept models from everything landed.")
+    ] = False,
 ) -> None:
     """Run the pipeline once against the configured sources."""
     from orchestration import console
@@ -39,7 +43,9 @@ def run(
 
     settings = load_settings()
     with console.RichWatcher() as watcher:
-        report = run_pipeline(settings, select=select or (), on_stage=watcher.stage)
+        report = run_pipeline(
+            settings, select=select or (), on_stage=watcher.stage, full_refresh=full_refresh
+        )
     console.print_report(report, str((settings.site_path / "index.html").resolve()))
     raise typer.Exit(report.exit_code)
 

@@ -24,10 +24,11 @@ AT = datetime.fromisoformat(LATER).replace(tzinfo=None)  # as the warehouse stor
 @pytest.fixture
 def sources(demo_home: DemoHome, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The demo's platform at its last moment, and the settings that lead to it."""
-    world = demo_home.home / "world"
+    world, graph = demo_home.home / "world", demo_home.home / "sources" / "graph"
     with SimulatedPlatform(world, tmp_path / "sources") as platform:
         platform.advance(World.read(world).boundaries[-1])
-        yield {**platform.endpoints.environment(), "PAYGO_HASH_KEY": "simulated"}
+        own = {"PAYGO_HASH_KEY": "simulated", "PAYGO_GRAPH_FOLDER": str(graph)}
+        yield {**platform.endpoints.environment(), **own}
 
 
 @pytest.mark.full  # a run costs a whole build
@@ -36,7 +37,8 @@ def test_a_live_run_goes_from_the_sources_to_the_page(
 ) -> None:
     """An hour after the demo: what can be read is read anew; Stripe's key is still revoked."""
     home = tmp_path / "home"
-    shutil.copytree(demo_home.home, home, ignore=shutil.ignore_patterns("sources", "world"))
+    demos_own = shutil.ignore_patterns("sources", "world", "settings.env")
+    shutil.copytree(demo_home.home, home, ignore=demos_own)
     done = run_paygo(home, "run", PAYGO_NOW=LATER, **sources)
     assert done.returncode == 2, done.stdout + done.stderr
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:

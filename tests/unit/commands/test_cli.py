@@ -71,6 +71,14 @@ def test_a_file_in_the_place_of_the_home(tmp_path: Path) -> None:
     assert home.read_text(encoding="utf-8") == "in the way"
 
 
+def test_the_demo_does_not_begin_beside_sources_of_ones_own(tmp_path: Path) -> None:
+    result = paygo(
+        tmp_path / "home", "demo", "--accounts", "300", PAYGO_CORE_DSN="postgresql://x/y"
+    )
+    assert_one_message(result, "PAYGO_CORE_DSN", "unset")
+    assert not (tmp_path / "home").exists()
+
+
 def test_two_runs_do_not_collide(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with run_lock(settings_of(home)):

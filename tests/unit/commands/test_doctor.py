@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections import namedtuple
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -97,9 +98,30 @@ def test_unreachable_sources(tmp_path: Path, closed_port: int) -> None:
     assert "pass-word" not in found["postgres engine"].found
 
 
-def test_a_wrong_version_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(doctor.PINNED, "duckdb", "99.")
-    assert not finding(settings_of(tmp_path), "duckdb").ok
+def test_the_packages_are_those_that_the_project_asks_for(tmp_path: Path) -> None:
+    assert finding(settings_of(tmp_path), "packages").ok
+
+
+@pytest.mark.parametrize(
+    ("installed", "said"), [("1.13.0", "1.13.0"), (None, "not installed")], ids=["other", "none"]
+)
+def test_a_wrong_version_of_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str | None, said: str
+) -> None:
+    def version(name: str) -> str:
+        if name != "adbc-driver-postgresql":
+            return real(name)
+        if installed is None:
+            raise metadata.PackageNotFoundError(name)
+        return installed
+
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", version)
+    found = {f.name: f for f in examine(settings_of(tmp_path))}
+    assert "packages" not in found
+    wrong = found["adbc-driver-postgresql"]
+    assert (wrong.ok, wrong.found) == (False, said)
+    assert "adbc-driver-postgresql==1.8.0" in wrong.todo and "make setup" in wrong.todo
 
 
 def test_a_probe_that_breaks_does_not_hide_the_others(

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from expectations.checks import NO_OBSERVATION
+from orchestration.defs.dbt import build_command
 from orchestration.defs.quality import held_back
-from orchestration.defs.runtime import Attempt
+from orchestration.defs.runtime import Attempt, Runtime
 from orchestration.demo import World, _start_over_if_other_world, outstanding
 from orchestration.errors import PermanentFailure, TransientFailure
 from orchestration.extraction import StreamOutcome
-from orchestration.pipeline import RunReport, Stages, selected_streams
+from orchestration.pipeline import RunReport, Stages, run_pipeline, selected_streams
 from orchestration.sources.contract import CONTRACT, tables
 from orchestration.warehouse import open_warehouse
 from orchestration.workspace import run_lock
@@ -176,6 +177,22 @@ def test_a_failed_build_publishes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(PermanentFailure, match="models could not be built"):
         Stages(settings, NOW).finish()
     assert settings.warehouse_path.read_bytes() == b"the last finished state"
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_full_refresh_reaches_dbt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    commands: dict[str, list[str]] = {}
+
+    def run(_: Stages, job: str, runtime: Runtime, *__: object) -> SimpleNamespace:
+        commands[job] = build_command(runtime)
+        return SimpleNamespace(success=True)
+
+    monkeypatch.setattr(Stages, "_run", run)
+    run_pipeline(settings_of(tmp_path), select=["tickets"], full_refresh=asked)
+    assert ("--full-refresh" in commands["transform"]) is asked
+    assert commands["transform"][0] == "build"
 
 
 @pytest.mark.parametrize(
