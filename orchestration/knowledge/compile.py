@@ -33,51 +33,12 @@ from orchestration.knowledge.vocabulary import (
     LONGEST_CHAIN,
     RELATIONS,
 )
+from orchestration.sources.arrow import landed_schema
+from orchestration.sources.contract import table
 
 GRAPH_FOLDER = Path(__file__).parent / "graph"
 
 _ACYCLIC = ("grounds", "derives_from", "supersedes")
-_PLACE = [("file", pa.string()), ("line", pa.int64())]
-
-NODE_SCHEMA = pa.schema(
-    [
-        ("node_id", pa.string()),
-        ("kind", pa.string()),
-        ("domain", pa.string()),
-        ("title", pa.string()),
-        ("statement", pa.string()),
-        ("metric_id", pa.string()),
-        ("claim_query", pa.string()),
-        ("query", pa.string()),
-        ("unit", pa.string()),
-        ("tolerance", pa.string()),
-        ("code_reference", pa.string()),
-        ("dimension", pa.string()),
-        ("direction", pa.string()),
-        ("size_basis", pa.string()),
-        ("size", pa.string()),
-        ("window_days", pa.int64()),
-        ("stated_on", pa.string()),
-        ("shipped_on", pa.string()),
-        ("certified_by", pa.string()),
-        ("certified_on", pa.string()),
-        ("certified_definition", pa.string()),
-        ("evidence_hash", pa.string()),
-        ("is_simulated", pa.bool_()),
-        ("definition_hash", pa.string()),
-        *_PLACE,
-    ]
-)
-EDGE_SCHEMA = pa.schema(
-    [
-        ("edge_id", pa.string()),
-        ("from_node_id", pa.string()),
-        ("relation", pa.string()),
-        ("to_node_id", pa.string()),
-        ("is_simulated", pa.bool_()),
-        *_PLACE,
-    ]
-)
 _AS_WRITTEN = (
     "statement",
     "query",
@@ -181,8 +142,8 @@ def _compile(folder: Path, _content: str) -> CompiledGraph:
     node_rows = sorted((_node_row(node, *hashes) for node in nodes), key=itemgetter("node_id"))
     edge_rows = sorted((_edge_row(edge) for edge in edges), key=itemgetter("edge_id"))
     return CompiledGraph(
-        nodes=pa.Table.from_pylist(node_rows, schema=NODE_SCHEMA),
-        edges=pa.Table.from_pylist(edge_rows, schema=EDGE_SCHEMA),
+        nodes=pa.Table.from_pylist(node_rows, schema=landed_schema(table("knowledge.nodes"))),
+        edges=pa.Table.from_pylist(edge_rows, schema=landed_schema(table("knowledge.edges"))),
     )
 
 

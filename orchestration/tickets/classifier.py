@@ -30,6 +30,11 @@ from orchestration.tickets.rulebook import (
 from orchestration.tickets.words import WORDS_FILE, Said, WordModel, load_words
 
 WEIGHTS_FILE = Path(__file__).parent / "weights.yml"
+LEARN = (
+    ".venv/bin/python -m orchestration.tickets.training tests/fixtures/tickets_labelled.jsonl "
+    "tests/fixtures/tickets_development.jsonl --held tests/fixtures/tickets_heldout.jsonl --write"
+)
+"""What learns the weights anew, from the project's folder."""
 BIAS = "base"
 WORDS = "words"
 WORD_WEIGHT = 2.5
@@ -96,7 +101,7 @@ def load_model(weights_path: Path = WEIGHTS_FILE, patterns: Path | None = None) 
         raise PermanentFailure(
             f"{weights_path.name} weighs {', '.join(unknown)}, which rules.yml does not have.",
             tried="load the ticket classifier",
-            todo="Run `python -m orchestration.tickets.training --write` after changing rules.",
+            todo=f"learn them again after changing rules: `{LEARN}`.",
         )
     weights = weights * float(learned["scale"])
     for name, row in learned["adjustments"].items():

@@ -255,14 +255,19 @@ def report(figures: Figures) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: list[str]) -> int:
-    """Print the figures of the labelled files; `--write` stores weights learned from them."""
+def training_arguments() -> argparse.ArgumentParser:
+    """Return the reader of the command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--held", type=Path, help="labelled file that is never trained on")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--apply", action="store_true")
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Print the figures of the labelled files; `--write` stores weights learned from them."""
+    chosen = training_arguments().parse_args(arguments)
     first, *more = [read_labelled(path) for path in chosen.files]
     if chosen.apply:
         sys.stdout.write(report(apply_stored(first)) + "\n")

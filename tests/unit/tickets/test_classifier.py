@@ -10,12 +10,25 @@ import pytest
 
 from orchestration.errors import PermanentFailure
 from orchestration.sources.contract import table
-from orchestration.tickets.classifier import Classification, classify, load_model, measured_quality
+from orchestration.tickets.classifier import (
+    LEARN,
+    Classification,
+    classify,
+    load_model,
+    measured_quality,
+)
 from orchestration.tickets.classify import classify_file
 from orchestration.tickets.classify_stream import classify_table
 from orchestration.tickets.files import read_labelled
 from orchestration.tickets.rulebook import CATEGORIES, load_rulebook
-from orchestration.tickets.training import Figures, apply_stored, cross_validate, judge_held, report
+from orchestration.tickets.training import (
+    Figures,
+    apply_stored,
+    cross_validate,
+    judge_held,
+    report,
+    training_arguments,
+)
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 LABELLED = FIXTURES / "tickets_labelled.jsonl"
@@ -47,6 +60,18 @@ def test_quality_on_tickets_nobody_looked_at_while_writing_rules() -> None:
     precision, coverage = figures.precision_at(load_rulebook().sure_at)
     assert precision >= 0.95
     assert coverage >= 0.5
+
+
+def test_weights_of_a_rule_that_is_gone_say_how_to_learn_them_again(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.yml"
+    weights.write_text("scale: 1.0\nadjustments: {no_such_rule: {refund: 0.5}}\n", "utf-8")
+    with pytest.raises(PermanentFailure, match="no_such_rule") as caught:
+        load_model(weights)
+    module, *arguments = LEARN.removeprefix(".venv/bin/python -m ").split()
+    assert module == "orchestration.tickets.training" and LEARN in caught.value.todo
+    chosen = training_arguments().parse_args(arguments)
+    assert all((FIXTURES.parents[1] / path).is_file() for path in (*chosen.files, chosen.held))
+    assert chosen.write
 
 
 def test_figures_stored_with_the_weights_are_the_measured_ones(figures: Figures) -> None:

@@ -44,7 +44,8 @@ TABLES = {
     " stale_by_hours bigint, oldest_source varchar, level varchar, owner varchar, streams varchar,"
     " check_verdict varchar",
     "rpt_stream_status": "stream varchar, source varchar, as_of timestamp, age_hours bigint,"
-    " fresh_until timestamp, last_attempt_at timestamp, last_status varchar, last_error varchar",
+    " fresh_until timestamp, is_stale boolean, last_attempt_at timestamp, last_status varchar,"
+    " last_error varchar",
     "rpt_patterns": "pattern_id varchar, title varchar, description varchar, display_order bigint,"
     " first_week varchar, last_week varchar, trend_per_week decimal(38,9),"
     " trend_low decimal(38,9), trend_high decimal(38,9), trend_direction varchar",
@@ -121,13 +122,13 @@ def warehouse() -> DuckRows:
              "billing", "engine.accounts", "passed"),
         ],
     )  # fmt: skip
-    read = ("2026-03-24", 6, "2026-03-25 02:00:00", None, "ok", None)
+    read = ("2026-03-24", 6, "2026-03-25 02:00:00", False, None, "ok", None)
     made.fill(
         "rpt_stream_status",
         [
             ("jira.issues", "jira", *read),
             ("tickets.classifications", "tickets", *read),
-            ("stripe.customers", "stripe", "2026-03-22", 54, "2026-03-23 02:00:00",
+            ("stripe.customers", "stripe", "2026-03-22", 54, "2026-03-23 02:00:00", True,
              None, "failed", "refused"),
         ],
     )  # fmt: skip
@@ -249,7 +250,7 @@ def test_an_old_or_broken_figure_says_so_beside_the_number(
 ) -> None:
     warehouse.db.execute(
         "update reporting.rpt_stream_status set age_hours = 60,"
-        " fresh_until = timestamp '2026-03-23' where stream = 'jira.issues'"
+        " fresh_until = timestamp '2026-03-23', is_stale = true where stream = 'jira.issues'"
     )
     warehouse.db.execute("alter table reporting.rpt_ticket_quality drop column f1")
     text = write_digest(warehouse, "2026-W12", tmp_path).markdown.read_text("utf-8")
