@@ -62,12 +62,15 @@ def erase(
     from orchestration.warehouse import open_warehouse
     from orchestration.warehouse.erasure import erase as erase_account
     from orchestration.warehouse.erasure import record
+    from orchestration.warehouse.publishing import build_marker, refuse_unfinished
     from orchestration.workspace import run_lock
 
     settings = load_settings()
     with open_warehouse(settings, "read"):
         pass  # says what to do when there is nothing yet
     with run_lock(settings), open_warehouse(settings, "write") as warehouse:
+        if settings.target == "duckdb":  # erased only when it has left the published file too
+            refuse_unfinished(build_marker(settings), "erasing an account")
         done = erase_account(cast("Eraser", warehouse), account_id)
         warehouse.append_ops("erasures", [record(done, settings.clock().now(), request)])
         warehouse.publish()

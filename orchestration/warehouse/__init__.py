@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from orchestration.settings import Settings
 from orchestration.warehouse.base import LoadResult, StagedLoad, StreamCursor, Warehouse
+from orchestration.warehouse.publishing import build_marker
 
-__all__ = ["LoadResult", "StagedLoad", "StreamCursor", "Warehouse", "open_warehouse"]
+__all__ = [
+    "LoadResult",
+    "StagedLoad",
+    "StreamCursor",
+    "Warehouse",
+    "finished_models",
+    "open_warehouse",
+]
 
 
 def open_warehouse(settings: Settings, mode: Literal["write", "read"]) -> Warehouse:
@@ -25,3 +35,17 @@ def open_warehouse(settings: Settings, mode: Literal["write", "read"]) -> Wareho
     from orchestration.warehouse.duckdb import DuckDbWarehouse
 
     return DuckDbWarehouse.open(settings, mode)
+
+
+@contextmanager
+def finished_models(settings: Settings, warehouse: Warehouse) -> Iterator[Warehouse]:
+    """Yield where the models of the last finished build can be read.
+
+    That is the open warehouse, or the published one while the working copy is half built;
+    BigQuery has only the one.
+    """
+    if settings.target == "bigquery" or not build_marker(settings).exists():
+        yield warehouse
+        return
+    with open_warehouse(settings, "read") as published:
+        yield published

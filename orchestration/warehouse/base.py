@@ -215,7 +215,14 @@ class Warehouse(Protocol):
         ...
 
     def publish(self) -> None:
-        """Make the working copy what readers open, atomically."""
+        """Make the working copy what readers open, atomically.
+
+        Errors: PermanentFailure while its models are half built.
+        """
+        ...
+
+    def publish_ops(self) -> None:
+        """Publish what was written between runs; the rest of a half-built copy stays unread."""
         ...
 
     def close(self) -> None:

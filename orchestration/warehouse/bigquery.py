@@ -25,7 +25,9 @@ from orchestration.warehouse.bigquery_commit import (
     LEFTOVERS,
     as_json,
     commit_script,
+    forget_script,
     insert_rows,
+    listed,
     load_job,
     load_schema,
     same_column,
@@ -47,10 +49,12 @@ from orchestration.warehouse.bigquery_spelling import spelled
 from orchestration.warehouse.handle import Handle
 from orchestration.warehouse.ops import OPS_TABLES, ops_columns
 
-# Longer lists of keys travel as a table; a request may have 10 MB.
+# Longer lists travel as a table; a request may have 10 MB. There a letter that is not ASCII takes
+# up to six bytes, and the quotes of JSON within JSON two.
 KEYS_IN_A_REQUEST = 20_000
+LETTERS_IN_A_REQUEST = 500_000
 
-_COMMITTED = "_load_id in (select load_id from ops.load_ledger where stream = @stream)"
+_COMMITTED = ledger.is_committed("@stream")
 
 
 class BigQueryWarehouse(Handle):
@@ -127,8 +131,7 @@ class BigQueryWarehouse(Handle):
     # Reading -------------------------------------------------------------------------------------
 
     def query(self, sql: str, params: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
-        job = self._jobs.run(spelled(sql), params, doing="reading", labels=self._labels("read"))
-        return _naive(job.result().to_arrow(create_bqstorage_client=False))
+        return _naive(self._jobs.read(spelled(sql), params, labels=self._labels("read")))
 
     def rows(
         self, sql: str, params: Sequence[object] | Mapping[str, object] = ()
@@ -169,10 +172,13 @@ class BigQueryWarehouse(Handle):
             return self.query(sql, params)
         finally:
             if lists:
-                self._jobs.run(f"drop table if exists {lists}", doing="dropping a list of keys")
+                self._drop_list(lists)
+
+    def _drop_list(self, name: str) -> None:
+        self._jobs.run(f"drop table if exists {name}", doing="dropping a list of keys")
 
     def _key_table(self, values: Sequence[str]) -> str:
-        """Load a long list of keys into a table that expires by itself."""
+        """Load a long list of keys (or rows as JSON) into a table that expires by itself."""
         data = pa.table({"key": pa.array(values, pa.string())})
         digest = hashlib.sha256("\n".join(values).encode()).hexdigest()[:24]
         name = f"{SCRATCH}.keys_{digest}"
@@ -248,14 +254,9 @@ class BigQueryWarehouse(Handle):
             "content_hash": content,
             "committed_at": request.recorded_at,
         }
-        script, params = commit_script(table, entry, ops)
-        name = f"paygo-commit-{load}"
         try:
             self._append_versions(table, load, versions, content)
-            self._jobs.run(
-                script, params, doing=f"committing {table.stream}", job_id=name,
-                labels=self._labels(table.raw_name),
-            )  # fmt: skip
+            self._commit(table, entry, ops, f"paygo-commit-{load}")
         except PermanentFailure as error:
             if LEFTOVERS not in error.what:
                 raise
@@ -266,11 +267,31 @@ class BigQueryWarehouse(Handle):
             keys = {"as_of": request.as_of, "load": load}
             self._jobs.run(f"delete {where}", keys, doing=doing)
             self._append_versions(table, load, versions, again)
+            self._commit(table, entry, ops, f"paygo-commit-{load}-{unique()}")
+        self.remember(StreamCursor(table.stream, dict(cursor), request.as_of, load))
+
+    def _commit(
+        self,
+        table: RawTable,
+        entry: Mapping[str, Any],
+        ops: Mapping[str, list[dict[str, Any]]],
+        name: str,
+    ) -> None:
+        """Run the transaction; rows that are too many for a request wait in a table beside it."""
+        aside = {
+            kind: self._key_table([as_json([row])[1:-1] for row in rows])
+            for kind, rows in ops.items()
+            if len(as_json(rows)) > LETTERS_IN_A_REQUEST
+        }
+        script, params = commit_script(table, entry, ops, aside)
+        try:
             self._jobs.run(
-                script, params, doing=f"committing {table.stream}", job_id=f"{name}-{unique()}",
+                script, params, doing=f"committing {table.stream}", job_id=name,
                 labels=self._labels(table.raw_name),
             )  # fmt: skip
-        self.remember(StreamCursor(table.stream, dict(cursor), request.as_of, load))
+        finally:
+            for relation in aside.values():
+                self._drop_list(relation)
 
     def _append_versions(
         self, table: RawTable, load: str, versions: pa.Table, content: str
@@ -300,13 +321,13 @@ class BigQueryWarehouse(Handle):
             return
         if unknown := {name for row in rows for name in row} - columns:
             raise KeyError(f"ops.{table} has no column {', '.join(sorted(unknown))}")
-        parts = [insert_rows(table, "@rows")]
+        parts = [insert_rows(table, listed("@rows"))]
         if replace:
             same = " and ".join(same_column(table, name) for name in replace)
             parts = [
                 "begin transaction",
                 f"delete from ops.{quoted(table)} as o where exists "
-                f"(select 1 from unnest(json_query_array(@rows)) as n where {same})",
+                f"(select 1 from {listed('@rows')} where {same})",
                 *parts,
                 "commit transaction",
             ]
@@ -326,6 +347,10 @@ class BigQueryWarehouse(Handle):
         )
         return int(job.num_dml_affected_rows or 0)
 
+    def forget_uncommitted(self) -> None:
+        """See `erasure.Eraser`. A load in flight elsewhere finds out at its commit, and repeats."""
+        self._jobs.run(forget_script(), doing="removing what broken attempts left")
+
     def mentions(self, relation: str, text: str) -> int:
         """See `erasure.Eraser`."""
         sql = (
@@ -337,6 +362,9 @@ class BigQueryWarehouse(Handle):
         """Do nothing: every model replaces its table in one statement."""
         if not self._writes:
             raise PermanentFailure("a warehouse opened for reading cannot be published")
+
+    def publish_ops(self) -> None:
+        self.publish()
 
     def close(self) -> None:
         self._jobs.client.close()  # type: ignore[no-untyped-call]

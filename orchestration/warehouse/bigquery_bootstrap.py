@@ -36,13 +36,17 @@ TIME_TRAVEL_HOURS = 48
 ANALYST_LAYERS = ("marts", "metrics", "reporting", "seeds")
 UPSTREAM_LAYERS = ("raw", "ops", "staging", "intermediate", "seeds", "marts", "metrics")
 
-ACCOUNTS = {
+ACCOUNTS: dict[str, tuple[str, set[str], set[str]]] = {
+    # For extraction alone, where somebody else builds.
     "paygo-extract": ("reads sources, appends to raw and ops", {"raw", "ops", SCRATCH}, set()),
+    # A run extracts, builds and checks in one process, so under one login; it erases as well.
     "paygo-build": (
-        "runs dbt, checks and the page",
-        {"ops", "seeds", "staging", "intermediate", "marts", "metrics", "reporting", SCRATCH},
-        {"raw"},
+        "runs all: extraction, dbt, checks, page",
+        {*LAYERS, SCRATCH},
+        set(),
     ),
+    # No right below the published layers: `paygo drift explain` shows rows of staging, whose views
+    # read the personal data in raw, and needs the login of a run.
     "paygo-read": ("reads what is published", set(), {"ops", *ANALYST_LAYERS}),
 }
 """Service accounts: what for, datasets each may write, datasets each may only read."""

@@ -13,7 +13,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from orchestration.clock import iso
-from orchestration.sources.contract import META_COLUMNS, RawTable
+from orchestration.sources.contract import CONTRACT, META_COLUMNS, RawTable
 from orchestration.warehouse import ledger
 from orchestration.warehouse.bigquery_schema import SQL_TYPES, ops_type, quoted, raw_relation
 from orchestration.warehouse.ops import OPS_TABLES, ops_columns
@@ -22,10 +22,15 @@ LEFTOVERS = "the raw table does not hold what this load brought"
 
 
 def commit_script(
-    table: RawTable, entry: Mapping[str, Any], ops: Mapping[str, list[dict[str, Any]]]
+    table: RawTable,
+    entry: Mapping[str, Any],
+    ops: Mapping[str, list[dict[str, Any]]],
+    aside: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, object]]:
     """Return the transaction that makes a load visible, and its parameters.
 
+    `aside`: ops tables whose rows are too many for a request, and the table whose column `key`
+    holds each as JSON.
     It holds the load against what really stands in the table, and the stream against the ledger:
     what is there twice, in half, or overtaken by another run can never become visible.
     """
@@ -37,12 +42,16 @@ def commit_script(
         "expected": entry["rows_appended"] + entry["rows_deleted"],
         "entry": as_json([entry]),
     }
+    aside = aside or {}
     inserts = []
     for number, (name, rows) in enumerate(ops.items()):
         if rows:
-            params[f"rows{number}"] = as_json(rows)
-            once = ledger.WRITTEN_ONCE.get(name)
-            inserts.append(insert_rows(name, f"@rows{number}", once=once))
+            if name in aside:
+                source = f"(select key as n from {aside[name]}) as listed"
+            else:
+                params[f"rows{number}"] = as_json(rows)
+                source = listed(f"@rows{number}")
+            inserts.append(insert_rows(name, source, once=ledger.WRITTEN_ONCE.get(name)))
     parts = [
         "begin transaction",
         f"assert (select count(*) from {relation} where _as_of = @as_of and _load_id = @load) "
@@ -50,10 +59,18 @@ def commit_script(
         "assert not exists (select 1 from ops.load_ledger where stream = @stream "
         "and as_of > @as_of) as 'another run has read this stream further'",
         *inserts,
-        insert_rows("load_ledger", "@entry", once=("load_id",)),
+        insert_rows("load_ledger", listed("@entry"), once=("load_id",)),
         "commit transaction",
     ]
     return ";\n".join(parts), params
+
+
+def forget_script() -> str:
+    """Return the deletion of all raw rows whose load the ledger does not hold."""
+    return ";\n".join(
+        f"delete from {raw_relation(t)} where not " + ledger.is_committed(f"'{t.stream}'")
+        for t in CONTRACT
+    )
 
 
 def load_schema(table: RawTable) -> list[bigquery.SchemaField]:
@@ -94,13 +111,21 @@ def same_column(table: str, name: str) -> str:
     return f"o.{quoted(name)} is not distinct from {_column(table, name)}"
 
 
-def insert_rows(table: str, rows: str, *, once: Sequence[str] | None = None) -> str:
-    """Return an insert of JSON rows; with `once`, of those alone that do not stand there yet."""
+def listed(parameter: str) -> str:
+    """Return the relation `n` of the rows in a parameter that `as_json` has written."""
+    return f"unnest(json_query_array({parameter})) as n"
+
+
+def insert_rows(table: str, source: str, *, once: Sequence[str] | None = None) -> str:
+    """Return an insert of rows from a relation of JSON texts `n`.
+
+    With `once`, of those alone that do not stand there yet.
+    """
     names = ops_columns(table)
     values = ", ".join(f"{_column(table, name)} as {quoted(name)}" for name in names)
     sql = (
         f"insert into ops.{quoted(table)} ({', '.join(map(quoted, names))}) "
-        f"select {values} from unnest(json_query_array({rows})) as n"
+        f"select {values} from {source}"
     )
     if once:
         same = " and ".join(same_column(table, name) for name in once)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from google.api_core import exceptions as api
-from google.auth import exceptions as auth
 
 from orchestration.errors import PaygoError, PermanentFailure
 from orchestration.settings import Settings
 from orchestration.warehouse import bigquery_apply
 from orchestration.warehouse.bigquery_bootstrap import DAY_MS, EXPIRY_DAYS, Wishes, parts
-from orchestration.warehouse.bigquery_jobs import Jobs, translated
+from orchestration.warehouse.bigquery_jobs import FAILURES, Jobs, translated
 from orchestration.warehouse.bigquery_schema import LAYERS, SCRATCH, ops_ddl, raw_ddl
 
 Answer = tuple[str, bool, str, str, bool]
@@ -75,7 +74,7 @@ def _dataset(jobs: Jobs, settings: Settings, name: str) -> tuple[str, bool, str,
         dataset = jobs.client.get_dataset(name)
     except api.NotFound:
         return title, False, "does not exist", BOOTSTRAP
-    except (api.GoogleAPICallError, auth.GoogleAuthError) as error:
+    except FAILURES as error:
         refused = translated(error, f"looking at {name}")
         return title, False, refused.what, refused.todo
     if (dataset.location or "").upper() != settings.bigquery_location.upper():

@@ -53,6 +53,10 @@ TRANSIENT = frozenset(
 )
 # Used up until a known hour or until somebody raises it: another attempt only asks again.
 QUOTA = frozenset({"quotaExceeded", "billingTierLimitExceeded"})
+# The client raises the last when it has asked again for ten minutes.
+_LOST = (transport.ConnectionError, transport.Timeout, auth.TransportError, api.RetryError)
+FAILURES = (api.GoogleAPIError, auth.GoogleAuthError, transport.RequestException)
+"""Everything that the client raises when BigQuery or the way to it fails."""
 _CONCURRENT = re.compile(r"aborted due to concurrent|could not serialize access", re.IGNORECASE)
 _LABEL = re.compile(r"[^a-z0-9_-]+")
 
@@ -74,7 +78,7 @@ def reason_of(error: Exception) -> str:
 
 def is_transient(error: Exception) -> bool:
     """Say whether the same job may succeed a little later."""
-    if isinstance(error, transport.ConnectionError | transport.Timeout | auth.TransportError):
+    if isinstance(error, _LOST):
         return True
     reason = reason_of(error)
     if reason in QUOTA:
@@ -113,7 +117,9 @@ def translated(error: Exception, doing: str) -> PaygoError:
     if isinstance(error, api.Forbidden):
         return PermanentFailure(
             f"BigQuery refuses: {text}", tried=doing,
-            todo="`paygo bootstrap` prints the roles that each service account needs",
+            todo="use a login that may: `paygo bootstrap` prints the rights of each account "
+            "(paygo-build: all that a run and `paygo drift explain` need; paygo-read: what is "
+            "published)",
         )  # fmt: skip
     if isinstance(error, api.NotFound):
         return PermanentFailure(
@@ -184,6 +190,20 @@ class Jobs:
         job: bigquery.QueryJob = self._finish(submit, job_id, doing)
         return job
 
+    def read(
+        self,
+        sql: str,
+        params: Sequence[object] | Mapping[str, object] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+    ) -> pa.Table:
+        """Run one select and fetch its rows."""
+        job = self.run(sql, params, doing="reading", labels=labels)
+        try:
+            return job.result().to_arrow(create_bqstorage_client=False)
+        except FAILURES as error:
+            raise translated(error, "fetching what a query found") from error
+
     def load(
         self,
         data: pa.Table,
@@ -226,34 +246,34 @@ class Jobs:
 
     def _finish(self, submit: JobSubmit, job_id: str | None, doing: str) -> Any:
         """Submit until the job has run; see the module's docstring for what is repeated."""
-        number, wait, last = 0, FIRST_WAIT, Exception("no attempt")
-        for attempt in range(ATTEMPTS):
-            name = f"{job_id}-{number}" if job_id else f"paygo-{uuid.uuid4().hex}"
+        base = job_id or f"paygo-{uuid.uuid4().hex}"
+        number, attempt, wait = 0, 1, FIRST_WAIT
+        while True:
             try:
-                job = self._submitted(submit, name)
-                if job.dry_run if isinstance(job, bigquery.QueryJob) else False:
-                    return job
-                job.result(job_retry=None) if isinstance(job, bigquery.QueryJob) else job.result()
-                return job
+                job = self._submitted(submit, f"{base}-{number}")
             except _FailedBefore:
-                number += 1
+                number += 1  # an earlier run's attempt, none of this one
                 continue
-            except (api.GoogleAPICallError, auth.GoogleAuthError,
-                    transport.RequestException) as error:  # fmt: skip
-                last = error
-                if not is_transient(error) or attempt == ATTEMPTS - 1:
-                    break
-                number += int(_has_ended(error))
+            except FAILURES as error:
+                last = error  # whether there is a job now, the same name tells
+            else:
+                try:
+                    return _ended(job)
+                except FAILURES as error:
+                    last = error
+                    number += int(_has_failed(job))
+            if attempt == ATTEMPTS or not is_transient(last):
+                raise translated(last, doing) from last
+            attempt += 1
             self.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
-        raise translated(last, doing) from last
 
     def _submitted(self, submit: JobSubmit, name: str) -> Any:
         try:
             return submit(name)
         except api.Conflict:
             job = self.client.get_job(name, location=self.location)
-            if job.state == "DONE" and job.error_result:
+            if _has_failed(job):
                 raise _FailedBefore from None
             return job
 
@@ -262,10 +282,19 @@ class _FailedBefore(Exception):
     """An earlier attempt of this name has ended in an error: its successor may run."""
 
 
-def _has_ended(error: Exception) -> bool:
-    """Say whether the error is the job's own end: its name is then spent."""
-    lost = transport.RequestException | auth.TransportError | api.GatewayTimeout
-    return not isinstance(error, lost)
+def _ended(job: Any) -> Any:
+    """Wait for a job's end and return it. A dry run has none; a query's own retries are ours."""
+    if isinstance(job, bigquery.QueryJob):
+        if not job.dry_run:
+            job.result(job_retry=None)
+    else:
+        job.result()
+    return job
+
+
+def _has_failed(job: Any) -> bool:
+    """Say whether the job itself has ended in an error, not only the question after it."""
+    return bool(job.state == "DONE" and job.error_result)
 
 
 def parquet(data: pa.Table) -> io.BytesIO:

@@ -7,7 +7,7 @@ one committed row makes data, ledger and cursor visible, since there is nothing 
 
 from __future__ import annotations
 
-from orchestration.sources.contract import CONTRACT, META_COLUMNS, Column, ColumnType, RawTable
+from orchestration.sources.contract import META_COLUMNS, Column, ColumnType, RawTable
 from orchestration.warehouse.ops import OPS_TABLES
 
 SQL_TYPES: dict[ColumnType, str] = {
@@ -115,8 +115,3 @@ def cursors_ddl() -> str:
         "where true\n"
         "qualify row_number() over (partition by stream order by as_of desc) = 1"
     )
-
-
-def all_ddl() -> list[str]:
-    """Return every statement that a fresh project needs before its first load, in order."""
-    return [*ops_ddl().values(), *(raw_ddl(table) for table in CONTRACT)]

@@ -36,7 +36,7 @@ _MEMORY = "320MB"
 
 
 class DirectInsert:
-    """`rows` and `key_hash` are of what came."""
+    """`rows` and `key_hash` are of what came; `leave_one_a_key` leaves `rows` without repeats."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class DirectInsert:
         self._writer = ThreadPoolExecutor(1)
         self._writing: list[Future[None]] = []
         self.is_open = False
+        self._has_one_a_key = False
         self.rows = 0
         self.key_hash = 0
 
@@ -77,6 +78,7 @@ class DirectInsert:
             self._is_limited = True
             self._db.execute("begin transaction")
             self.is_open = True
+        self._has_one_a_key = False
         landed = landed_schema(self._table)
         loose = pa.schema([pa.field(f.name, f.type) for f in landed])
         reader = pa.RecordBatchReader.from_batches(loose, self._noted(batches, loose))
@@ -124,8 +126,7 @@ class DirectInsert:
             return 0
         for name in self._views:
             self._db.execute(f"drop view if exists {name}")
-        if not self._request.has_unique_keys:
-            self._leave_one_a_key()
+        self.leave_one_a_key()
         for written in self._writing:
             written.result()
         self._close()
@@ -137,7 +138,10 @@ class DirectInsert:
         self._db.execute("reset global disabled_compression_methods")
         self._db.execute("reset global preserve_insertion_order")
 
-    def _leave_one_a_key(self) -> None:
+    def leave_one_a_key(self) -> None:
+        """Keep the last arrival of every key; nothing to do where the source repeats none."""
+        if self._request.has_unique_keys or self._has_one_a_key:
+            return
         raw, key = raw_relation(self._table), quoted(self._table.primary_key)
         mine = f"_load_id = '{self._load}'"
         ((distinct,),) = self._db.execute(f"select count(distinct {key}) from {raw} where {mine}")
@@ -147,6 +151,7 @@ class DirectInsert:
                 f"(select max(rowid) from {raw} where {mine} group by {key})"
             )
             self.rows = int(distinct)
+        self._has_one_a_key = True
 
     def undo(self) -> None:
         """Take everything back that is not committed; harmless when there is nothing."""

@@ -7,9 +7,7 @@ and renames it over, so that readers always open the last finished state.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,15 +16,22 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
+from orchestration.errors import PaygoError, PermanentFailure
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT, META_COLUMNS, RawTable, with_unclassified
 from orchestration.sources.contract import table as contract_of
 from orchestration.warehouse import ledger
 from orchestration.warehouse.base import LoadRequest, StreamCursor
+from orchestration.warehouse.duckdb_file import open_files, translated
 from orchestration.warehouse.handle import Handle
 from orchestration.warehouse.landing import DuckDbStagedLoad
 from orchestration.warehouse.ops import OPS_TABLES, ops_columns, ops_ddl
+from orchestration.warehouse.publishing import (
+    marker_of,
+    publish_file,
+    publish_notes,
+    refuse_unfinished,
+)
 from orchestration.warehouse.raw import (
     SQL_TYPES,
     column_ddl,
@@ -45,31 +50,6 @@ _KEPT_MEMORY = "320MB"
 
 # So many rows of the ops schema are written as parameters.
 _FEW = 8
-
-
-def translated(error: Exception, path: Path) -> PaygoError:
-    """Turn an engine's or the system's error into one that says what to do."""
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    number = error.errno if isinstance(error, OSError) else None
-    if "No space left" in text or number == errno.ENOSPC:
-        return PermanentFailure(
-            f"the disk that holds {path.parent} is full; nothing was changed",
-            tried=f"writing {path.name}",
-            todo="free some space (or point PAYGO_HOME to another disk) and run again",
-        )
-    if "lock" in text.lower():
-        return TransientFailure(
-            f"another run holds the warehouse {path}",
-            tried="opening it for writing; one process writes at a time",
-            todo="wait until that run has ended, then run again",
-        )
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS) or "ermission denied" in text:
-        return PermanentFailure(
-            f"{path.parent} cannot be written",
-            tried=f"opening {path.name}",
-            todo="give this user write permission there, or set PAYGO_HOME to another folder",
-        )
-    return PermanentFailure(f"the warehouse {path} failed: {text}")
 
 
 class DuckDbWarehouse(Handle):
@@ -322,7 +302,7 @@ class DuckDbWarehouse(Handle):
         which of the process's files is ours. (To open the file once more would, on closing it,
         take the engine's lock away.)
         """
-        for number in _open_files(self._path):
+        for number in open_files(self._path):
             try:
                 os.fdatasync(number)
             except OSError as error:
@@ -349,8 +329,21 @@ class DuckDbWarehouse(Handle):
     def publish(self) -> None:
         if self._path == self._published:
             raise PermanentFailure("a warehouse opened for reading cannot be published")
+        refuse_unfinished(marker_of(self._path), f"publishing {self._path}")
         self.execute("checkpoint")
-        publish_file(self._path, self._published)
+        try:
+            publish_file(self._path, self._published)
+        except OSError as error:
+            raise translated(error, self._published) from error
+
+    def publish_ops(self) -> None:
+        if not marker_of(self._path).exists() or not self._published.exists():
+            self.publish()
+            return
+        try:
+            publish_notes(self.execute, self._published)
+        except OSError as error:
+            raise translated(error, self._published) from error
 
     def erase_rows(self, relation: str, column: str, values: Sequence[str]) -> int:
         """See `erasure.Eraser`."""
@@ -360,6 +353,9 @@ class DuckDbWarehouse(Handle):
                 f"or split_part({quoted(column)}, ':', 1) in (select value from erased)"
             )
         return int(gone[0][0])
+
+    def forget_uncommitted(self) -> None:
+        """See `erasure.Eraser`. Rows and ledger are one transaction here: there are none."""
 
     def mentions(self, relation: str, text: str) -> int:
         """See `erasure.Eraser`."""
@@ -377,28 +373,6 @@ class DuckDbWarehouse(Handle):
             self._connection.close()
             if self._parent is not None:
                 self._parent.forget_cursors()
-
-
-def publish_file(working: Path, published: Path) -> None:
-    """Copy beside the published file and rename over it: readers see old or new, never half."""
-    temporary = published.with_name(f".{published.name}.{os.getpid()}.tmp")
-    try:
-        shutil.copyfile(working, temporary)
-        temporary.replace(published)
-    except OSError as error:
-        raise translated(error, published) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _open_files(path: Path) -> Iterator[int]:
-    """Yield the numbers under which this process holds a file open (Linux)."""
-    opened = Path("/proc/self/fd")
-    wanted = path.resolve()
-    for link in opened.iterdir() if opened.is_dir() else ():
-        with contextlib.suppress(OSError):
-            if link.readlink() == wanted:
-                yield int(link.name)
 
 
 def _insertion(table: str, relation: str, once: Sequence[str] | None) -> str:

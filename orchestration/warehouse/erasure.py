@@ -12,7 +12,7 @@ row in `ops.erasures` says when, by whose request, and how many rows of each tab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,6 +30,10 @@ class Eraser(Protocol):
 
     def erase_rows(self, relation: str, column: str, values: Sequence[str]) -> int:
         """Delete the rows whose column holds one of the values, or one and `:` and more."""
+        ...
+
+    def forget_uncommitted(self) -> None:
+        """Delete raw rows whose load the ledger does not hold."""
         ...
 
     def mentions(self, relation: str, text: str) -> int:
@@ -148,9 +152,7 @@ def _is_shared(warehouse: Eraser, customer_id: str, account_id: str) -> bool:
     return bool(found[0]["others"])
 
 
-def erase(
-    warehouse: Eraser, account_id: str, *, progress: Callable[[str, int], None] | None = None
-) -> Erasure:
+def erase(warehouse: Eraser, account_id: str) -> Erasure:
     """Delete the account from raw, ops and every built table; then search every row of all of them.
 
     Derived tables hold nothing after the next build; until then their rows go as well, so that
@@ -158,6 +160,8 @@ def erase(
     """
     known, shared = identities(warehouse, account_id)
     done = Erasure(account_id, kept=shared)
+    # What is deleted of raw below is then all in the ledger's counts, and can be held against them.
+    warehouse.forget_uncommitted()
     everything = sorted(set().union(*known.values()))
     places = _places(warehouse)
     for relation, columns in places.items():
@@ -166,8 +170,6 @@ def erase(
             count = warehouse.erase_rows(relation, column, values) if values else 0
             if count:
                 done.deleted[relation] = done.deleted.get(relation, 0) + count
-                if progress:
-                    progress(relation, count)
     for relation in places:
         if found := warehouse.mentions(relation, account_id):
             done.left[relation] = found

@@ -196,6 +196,7 @@ class DuckDbStagedLoad:
 
     def key_totals(self) -> tuple[int, int]:
         if self._direct.is_open:
+            self._direct.leave_one_a_key()
             return self._direct.rows, self._direct.key_hash
         self._seal()
         count, total = self._one(
@@ -261,7 +262,9 @@ class DuckDbStagedLoad:
         return int(count[0])
 
     def totals(self, scope: Scope, *, hash_keys: bool) -> Totals:
-        if not self._direct.is_open:
+        if self._direct.is_open:
+            self._direct.leave_one_a_key()
+        else:
             self._seal()
         names = self._table.money_columns
         sums = [f"coalesce(sum({quoted(n)}::decimal(38, 9)), 0)" for n in names]

@@ -61,6 +61,22 @@ SELECT_CURSORS = "select stream, cursor_json, as_of, load_id from ops.stream_cur
 
 SELECT_LOAD = "select load_id from ops.load_ledger where load_id = ?"
 
+
+def is_committed(stream: str) -> str:
+    """Return the condition on rows of a raw table that the ledger holds their load.
+
+    `stream` is a parameter or a name of the contract in quotes. Where a load job and its commit are
+    two steps (BigQuery), an attempt that died between them has left rows that do not meet it.
+    """
+    return f"_load_id in (select load_id from ops.load_ledger where stream = {stream})"
+
+
+def committed_rows(table: RawTable) -> str:
+    """Return the relation, in brackets, of a raw table's committed row versions."""
+    condition = is_committed(f"'{table.stream}'")
+    return f"(select * from raw.{table.raw_name} where {condition})"
+
+
 WRITTEN_ONCE = {
     "schema_changes": ("stream", "change", "column_name", "detail"),
     "quarantine": ("stream", "row_key", "column_name", "rule", "value_text"),

@@ -182,6 +182,9 @@ OPS_TABLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
+BETWEEN_RUNS = ("incidents", "alert_notices", "alert_mutes", "drift_marks")
+"""Tables that alerts and people write between runs, beside models of whatever state."""
+
 
 def ops_columns(table: str) -> tuple[str, ...]:
     """Return the column names of `ops.<table>`; KeyError names the known tables."""

@@ -100,6 +100,9 @@ def row_hash_sql(table: RawTable) -> str:
 
 def contract_fingerprint(table: RawTable) -> str:
     """Hash what decides a load's content: columns, types, privacy classes, paths, redactions."""
-    shape = [(c.name, c.type, c.nullable, c.pii, c.path) for c in table.columns]
-    text = repr((table.stream, table.primary_key, shape, table.redacted_paths))
+    # What a source has beside the contract changes no load's identity.
+    columns = [c for c in table.columns if c.name != UNCLASSIFIED]
+    shape = [(c.name, c.type, c.nullable, c.pii, c.path) for c in columns]
+    paths = table.redacted_paths + table.kept_paths
+    text = repr((table.stream, table.primary_key, shape, paths))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orchestration.warehouse.bigquery_schema import all_ddl
+from orchestration.sources.contract import CONTRACT
+from orchestration.warehouse.bigquery_schema import ops_ddl, raw_ddl
 from orchestration.workspace import metric_ids
 from tests.bigquery.analyzer_server import AnalyzerServer
 from tests.bigquery.zetasql_engine import Catalog
@@ -23,7 +24,7 @@ DBT = Path(sys.executable).with_name("dbt")
 def landed_catalog() -> Catalog:
     """Return a catalog of what exists before the first build: the product's own DDL, analyzed."""
     catalog = Catalog(PROJECT, {})
-    for statement in all_ddl():
+    for statement in (*ops_ddl().values(), *map(raw_ddl, CONTRACT)):
         catalog.script(statement)
     return catalog
 

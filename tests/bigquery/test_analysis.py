@@ -22,7 +22,7 @@ from orchestration.alerting import evaluate, store
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
 from orchestration.warehouse import open_warehouse
-from orchestration.warehouse.bigquery_commit import commit_script
+from orchestration.warehouse.bigquery_commit import commit_script, forget_script
 from orchestration.warehouse.bigquery_spelling import spelled
 from tests.bigquery.conftest import WORKLISTS, Analyzed
 from tests.bigquery.project import landed_catalog
@@ -85,6 +85,7 @@ def product_queries() -> list[str]:
         reading.STATUS_SQL, drift_reading.DAY_SQL, drift_reading.EXCLUSIONS_SQL,
         timeline.TIMELINE_SQL, graph_reading.DEBT_SQL,
         evidence.METRIC_SQL, evidence.ACCOUNTS_SQL, evidence.STREAM_SQL, evidence.keys_sql(),
+        evidence.ERASURES_SQL,
         evaluate.METRICS_SQL, evaluate.STREAMS_SQL, evaluate.CHECKS_SQL, evaluate.RESTATED_SQL,
         store.INCIDENTS_SQL,
     ]  # fmt: skip
@@ -127,6 +128,26 @@ def test_ddl_and_commits_of_every_stream_pass_the_analysis() -> None:
         assert others.count("resolved_insert_stmt_node") == 4
         assert others.count("resolved_assert_stmt_node") == 2
     assert len(kinds) == len(CONTRACT) + 7
+
+
+def test_a_commit_of_rows_that_wait_in_a_table_passes_the_analysis() -> None:
+    catalog = landed_catalog()
+    catalog.script("create table scratch.keys_x (key STRING not null)")
+    entry = {"load_id": "l", "as_of": None, "rows_appended": 1, "rows_deleted": 0}
+    ops = {name: [{}] for name in ("quarantine", "reconciliation")}
+    aside = dict.fromkeys(ops, "scratch.keys_x")
+    script, params = commit_script(CONTRACT[0], entry, ops, aside)
+    assert script.count("scratch.keys_x") == 2
+    assert not any(name.startswith("rows") for name in params)
+    kinds = [catalog.analyze(sql).kind for sql in script.split(";\n")]
+    assert kinds.count("resolved_insert_stmt_node") == 3
+
+
+def test_the_removal_of_leftovers_passes_the_analysis() -> None:
+    catalog = landed_catalog()
+    statements = forget_script().split(";\n")
+    assert len(statements) == len(CONTRACT)
+    assert {catalog.analyze(sql).kind for sql in statements} == {"resolved_delete_stmt_node"}
 
 
 def test_a_column_that_bigquery_would_refuse_is_refused(analyzed: Analyzed) -> None:

@@ -113,6 +113,88 @@ def test_a_failed_job_gets_a_successor_under_another_name() -> None:
     assert load(jobs).name == "paygo-l-2"
 
 
+def test_the_failures_of_earlier_runs_are_no_attempts_of_this_one() -> None:
+    backend = refused(api.InternalServerError, "backendError")
+    jobs, client, _ = jobs_of(*[ends_with(backend)] * ATTEMPTS)
+    with pytest.raises(TransientFailure):
+        load(jobs)
+    assert load(jobs).name == f"paygo-l-{ATTEMPTS}"
+    assert len(client.jobs) == ATTEMPTS + 1
+
+
+def test_an_insert_that_was_refused_and_taken_all_the_same_has_no_successor() -> None:
+    def taken(client: Client, name: str) -> Job:
+        client.jobs[name] = Job(name)
+        raise refused(api.ServiceUnavailable, "backendError")
+
+    jobs, client, waits = jobs_of(taken)
+    assert load(jobs).name == "paygo-l-0"
+    assert (list(client.jobs), waits) == (["paygo-l-0"], [1.0])
+
+
+def test_a_statement_without_a_name_of_its_own_is_not_repeated_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names: list[str] = []
+
+    def query(_: Client, sql: str, *, job_id: str, **__: object) -> Job:
+        names.append(job_id)
+        raise refused(api.ServiceUnavailable, "backendError")
+
+    monkeypatch.setattr(Client, "query", query)
+    with pytest.raises(TransientFailure):
+        jobs_of()[0].run("insert into ops.t select 1", doing="writing")
+    assert (len(names), len(set(names))) == (ATTEMPTS, 1)
+
+
+def test_a_question_after_a_job_that_fails_does_not_repeat_the_job() -> None:
+    @dataclass
+    class Asked(Job):
+        failures: int = 1
+
+        @property
+        def error_result(self) -> None:
+            return None
+
+        def result(self, **_: object) -> Job:
+            self.failures -= 1
+            if self.failures >= 0:
+                raise refused(api.ServiceUnavailable, "backendError")
+            return self
+
+    jobs, client, _ = jobs_of(lambda _, name: Asked(name))
+    assert load(jobs).name == "paygo-l-0"
+    assert list(client.jobs) == ["paygo-l-0"]
+
+
+OUTAGE = api.RetryError("Timeout of 600.0s exceeded", ConnectionError("no route"))
+
+
+def test_an_outage_that_the_client_gives_up_on_is_named_and_spends_no_name() -> None:
+    def outage(_: Client, name: str) -> Job:
+        raise OUTAGE
+
+    jobs, client, waits = jobs_of(*[outage] * ATTEMPTS)
+    with pytest.raises(TransientFailure, match="run again later"):
+        load(jobs)
+    assert (client.jobs, len(waits)) == ({}, ATTEMPTS - 1)
+    waiting = Job("paygo-l-0", OUTAGE, state="RUNNING")
+    jobs, client, _ = jobs_of(lambda _, name: waiting)
+    with pytest.raises(TransientFailure, match="600"):
+        load(jobs)
+    assert list(client.jobs) == ["paygo-l-0"]
+
+
+def test_an_outage_while_rows_are_fetched_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Found(Job):
+        def to_arrow(self, **_: object) -> None:
+            raise OUTAGE
+
+    monkeypatch.setattr(Client, "query", lambda _, sql, *, job_id, **__: Found(job_id))
+    with pytest.raises(TransientFailure, match="fetching what a query found"):
+        jobs_of()[0].read("select 1")
+
+
 def test_transient_errors_end_after_some_attempts() -> None:
     rate = refused(api.Forbidden, "rateLimitExceeded")
     jobs, _, waits = jobs_of(*[ends_with(rate)] * 10)
@@ -134,7 +216,7 @@ def test_a_concurrent_update_is_tried_again() -> None:
     [
         (refused(api.Forbidden, "quotaExceeded", "Custom quota exceeded"), "midnight Pacific"),
         (refused(api.BadRequest, "bytesBilledLimitExceeded"), "MAXIMUM_BYTES_BILLED"),
-        (refused(api.Forbidden, "accessDenied"), "paygo bootstrap"),
+        (refused(api.Forbidden, "accessDenied"), "paygo bootstrap.*drift explain"),
         (refused(api.NotFound, "notFound"), "bootstrap --apply"),
         (refused(api.BadRequest, "invalidQuery", "Unrecognized name: x"), "Unrecognized name: x"),
     ],

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import traceback
 from pathlib import Path
 
 import pytest
 
+from orchestration.errors import PermanentFailure, TransientFailure
+from orchestration.sources.postgres import PostgresSource
 from tests.conftest import run_paygo
 
 REPOSITORY = Path(__file__).parents[2]
@@ -42,6 +45,40 @@ def test_no_command_tells_a_planted_secret(tmp_path: Path, arguments: tuple[str,
     assert WORDS.findall(said) == []
     left = b"".join(p.read_bytes() for p in home.rglob("*") if p.is_file())
     assert WORDS.findall(left.decode(errors="replace")) == []
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://reader:planted-pass%zz@127.0.0.1:1/engine",
+        "postgresql://reader:planted-pass#cret/x@127.0.0.1:1/engine",
+        "postgresql://reader:12/planted-pass@127.0.0.1:1/engine",
+        "postgresql://reader:x@planted-pass@127.0.0.1:1/engine",
+        "postgresql://reader:x@planted-pass/x@127.0.0.1:1/engine",
+        "postgresql://reader:x?planted-pass=x@127.0.0.1:1/engine",
+        "host=127.0.0.1 port=1 user=reader password=s3 planted-pass",
+        "host=127.0.0.1 port=1 user=reader password=s3 planted-pass=x",
+        "planted-pass",
+    ],
+)
+def test_a_connection_string_that_cannot_be_read_is_not_shown(dsn: str) -> None:
+    with pytest.raises(PermanentFailure) as raised, PostgresSource("engine", dsn, b"key"):
+        raise AssertionError("there is no such server")
+    assert "percent-encode user and password in PAYGO_ENGINE_DSN" in str(raised.value)
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None)
+    shown = "".join(traceback.format_exception(raised.value))
+    assert WORDS.findall(shown) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "/nowhere"])
+def test_a_server_that_is_not_there_is_named(host: str) -> None:
+    dsn = f"postgresql://reader:planted-pass@{host}/engine"
+    if host.startswith("/"):
+        dsn = f"postgresql://reader:planted-pass@/engine?host={host}"
+    with pytest.raises(TransientFailure) as raised, PostgresSource("engine", dsn, b"key"):
+        raise AssertionError("there is no such server")
+    assert host.partition(":")[0] in str(raised.value)
+    assert WORDS.findall(str(raised.value)) == []
 
 
 def test_the_repository_holds_no_secret() -> None:
