@@ -11,9 +11,17 @@ import pyarrow as pa
 
 from orchestration.clock import iso, parse_utc
 from orchestration.errors import ContractViolation, PaygoError, PermanentFailure, TransientFailure
-from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, key_totals, ok
+from orchestration.extraction.outcome import (
+    Extraction,
+    StreamOutcome,
+    failed,
+    is_unreconciled,
+    key_totals,
+    ok,
+    read_whole_at,
+)
 from orchestration.sources.contract import RawTable
-from orchestration.sources.jira import JiraSource, Object, history_builder, issue_builder, millis
+from orchestration.sources.jira import JiraSource, Object, millis
 from orchestration.sources.jira_plan import (
     HISTORIES,
     IDS,
@@ -23,16 +31,22 @@ from orchestration.sources.jira_plan import (
     JiraReader,
     moment_of,
 )
+from orchestration.sources.jira_records import history_builder, issue_builder, project_of
 from orchestration.sources.parallel import Problem, many_threads
 from orchestration.sources.records import RecordBuilder
 from orchestration.sources.values import epoch_micros
 from orchestration.warehouse.base import StagedLoad
+from orchestration.warehouse.ledger import committed_rows
 from orchestration.warehouse.raw import contract_fingerprint
 
 _ISSUES = "jira.issues"
 _HISTORIES = "jira.changelog_items"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Whatever the share: so many deletions a run are a clean-up by hand (2026-11; the limit in percent
+# alone would stop a project of ten issues over its third).
+_FEW_GONE = 100
 
 # Rows that wait in memory before they are staged: small inserts cost more than the rows.
 _STAGE_ROWS = 4_000
@@ -93,7 +107,6 @@ class _Load:
             self.fail(error)
             return
         self.keys.update(records.data.column(self.table.primary_key).to_pylist())
-        self._run.progress(self.table.stream, len(self.keys))
 
     @property
     def staged(self) -> StagedLoad:
@@ -134,6 +147,7 @@ class _Reading:
         self._run = run
         self._source = source
         self._reader = JiraReader(source, run.settings.jira_connections)
+        self._until = int(run.as_of.timestamp())
         self._since = self._start()
         self._seen: set[str] = set()
         self._latest: datetime | None = None
@@ -155,11 +169,14 @@ class _Reading:
         return [self._loads[t.stream].outcome() for t in self._run.tables]
 
     def _start(self) -> datetime | None:
-        """Where the due streams stand together, minus the lookback; None: read everything."""
+        """Where the due streams stand together, minus the lookback; None: everything is read."""
         moments = []
         for table in self._run.tables:
             standing = self._run.warehouse.cursor(table.stream)
             if standing is None or standing.cursor.get("contract") != contract_fingerprint(table):
+                return None
+            # The ids tell what is missing, not what is old.
+            if is_unreconciled(standing, self._until, self._run.settings.jira_reconcile_days):
                 return None
             moments.append(parse_utc(standing.cursor["updated"]))
         return min(moments) - timedelta(minutes=self._run.settings.jira_lookback_minutes)
@@ -168,10 +185,11 @@ class _Reading:
         """Never beyond what the index is sure to have shown by the start of the run."""
         margin = timedelta(minutes=self._run.settings.jira_consistency_margin_minutes)
         sure = self._run.as_of - margin
-        before = self._since
+        before, standing = self._since, self._run.warehouse.cursor(table.stream)
         latest = self._latest or before or sure
         return {
             "updated": iso(min(latest, sure) if before is None else max(before, min(latest, sure))),
+            "read_whole": read_whole_at(standing) if before and standing else self._until,
             "contract": contract_fingerprint(table),
         }
 
@@ -196,6 +214,8 @@ class _Reading:
                     self._loads[_ISSUES].fail(part.error)
                 else:
                     raise part.error
+            # To a user without rights a list is shorter and a history empty, and neither says so.
+            self._source.confirm_access()
         except PaygoError as error:
             for load in self._loads.values():
                 load.fail(error)
@@ -222,35 +242,94 @@ class _Reading:
         # Rows move between pages while they are read: what the sweep knows must be here.
         for page in self._source.by_id(load.staged.missing_keys(keys)):
             self._take(page)
-        # What the index does not show may be delayed: only the issue itself says it is gone.
-        for issue_id in load.staged.keys_not_in(keys):
-            issue = self._source.issue(issue_id)
-            if issue is None:
-                load.staged.delete_keys([issue_id])
-            else:
-                self._take([issue])
+        unsure = [*load.staged.missing_keys(keys), *load.staged.keys_not_in(keys)]
+        most = self._most_gone(load)
+        gone = self._gone(unsure, most)
         if load.error is not None:
             raise load.error
-        after = load.staged.totals("all", hash_keys=True)
-        row = self._run.reconciliation(load.table, key_totals(index), after)
-        if row["verdict"] != "matched":
-            # Issues that the index does not show yet were asked for one by one: they are there.
-            row["verdict"] = "index_behind"
+        if unsure:
+            # After the last 404: each of them was told to a user who may browse the project.
+            self._source.confirm_access()
+        self._refuse_many(load.table, gone, most)
+        load.staged.delete_keys(gone)
+        row = self._reconcile(load, index, gone)
         result = load.staged.commit(self._cursor(load.table), {"reconciliation": [row]})
         load.result = ok(load.table, load.mode, result)
+
+    def _reconcile(self, load: _Load, index: Sequence[str], gone: set[str]) -> dict[str, Any]:
+        """Require that what the index lists, and Jira does not deny, will be live.
+
+        More may be: issues that the index does not list yet were asked for one by one.
+        """
+        # An index of which nothing is left was no list of deletions.
+        known = sorted(set(index) - gone or set(index))
+        after = load.staged.totals("all", hash_keys=True)
+        row = self._run.reconciliation(load.table, key_totals(known), after)
+        if load.staged.missing_keys(pa.array(known, pa.string())):
+            row["verdict"] = "mismatched"
+        elif row["verdict"] != "matched":
+            row["verdict"] = "index_behind"
+        self._run.require_match(row)
+        return row
+
+    def _gone(self, ids: Sequence[str], most: int) -> set[str]:
+        """Ask for issues one by one; take those of the project, return those that are none of it.
+
+        The index may be behind, with new issues and with deletions: only the issue itself says
+        whether it is gone. Ends when more than `most` are.
+        """
+        gone: set[str] = set()
+        for issue_id in ids:
+            issue = self._source.issue(issue_id)
+            if issue is not None and self._is_ours(issue):
+                self._take([issue])
+                continue
+            gone.add(issue_id)
+            if len(gone) > most:
+                break
+        return gone
+
+    def _is_ours(self, issue: Object) -> bool:
+        """Whether an issue that exists has not moved to another project.
+
+        Its project's key decides. A renamed project is still found by its old key while its
+        issues tell the new one, which is then that of the newest issue of the index. An issue
+        without a key is for the contract to refuse.
+        """
+        key = project_of(issue)
+        return key in (None, self._run.settings.jira_project) or key == self._source.project_key
+
+    def _most_gone(self, load: _Load) -> int:
+        """So many issues one run may take for deleted."""
+        percent = self._run.settings.jira_deletion_limit_percent
+        return max(_FEW_GONE, load.staged.live_rows_after() * percent // 100)
+
+    def _refuse_many(self, table: RawTable, gone: set[str], most: int) -> None:
+        if len(gone) > most:
+            raise TransientFailure(
+                f"{table.stream}: more than {most} issues would be deleted at once (the limit is "
+                f"{self._run.settings.jira_deletion_limit_percent} % of the live ones)",
+                tried="asking Jira for each one that its index does not list; that an issue does "
+                "not exist is also what a user is told who may not see it",
+                todo="see whether the token's user has lost an issue security level; when the "
+                "issues are really gone, run once with PAYGO_JIRA_DELETION_LIMIT_PERCENT=100",
+            )
 
     def _bounds(self) -> list[int]:
         """Cut the list of all ids into stretches of creation time, by what earlier runs saw."""
         table = self._loads[_ISSUES].table
         rows = self._run.warehouse.rows(
             "select distinct created_at from (select created_at, "
-            f"row_number() over (order by created_at) as place from raw.{table.raw_name}) placed "
+            "row_number() over (order by created_at) as place "
+            f"from {committed_rows(table)} as issues) placed "
             f"where mod(place, {IDS_A_STRETCH}) = 0 order by created_at"
         )
         return [millis(row["created_at"].replace(tzinfo=UTC)) for row in rows]
 
     def _refuse_zero(self, table: RawTable, index: list[str]) -> None:
-        (row,) = self._run.warehouse.rows(f"select count(*) as n from raw.{table.raw_name}")
+        (row,) = self._run.warehouse.rows(
+            f"select count(*) as n from {committed_rows(table)} as issues"
+        )
         if not index and (row["n"] or self._seen):
             raise TransientFailure(
                 f"{table.stream}: Jira answers zero issues for "
@@ -261,12 +340,15 @@ class _Reading:
 
     def _finish_histories(self, load: _Load) -> None:
         # Those of issues that only the sweep found.
-        for part in self._reader.histories(sorted(self._seen - self._reader.asked)):
+        late = sorted(self._seen - self._reader.asked)
+        for part in self._reader.histories(late):
             if isinstance(part, Problem):
                 raise part.error
             load.take(part.bodies)
         if load.error is not None:
             raise load.error
+        if late:
+            self._source.confirm_access()
         row = self._run.reconciliation(
             load.table, key_totals(load.keys), load.staged.totals("read", hash_keys=True), "read"
         )

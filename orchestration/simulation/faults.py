@@ -62,6 +62,10 @@ class Switches(BaseModel):
     stripe_answer_seconds: float = Field(default=0.0, ge=0)
     jira_shape: dict[str, Any] = Field(default_factory=dict)
     """Fields that issues have from now on; a field of null is gone."""
+    jira_missing_fields: frozenset[str] = frozenset()
+    """Fields that the site does not have: neither its list of fields nor an issue shows them."""
+    jira_item_shape: dict[str, Any] = Field(default_factory=dict)
+    """The same of changelog items."""
     jira_requests_per_second: int | None = Field(default=None, ge=0)
     jira_answer_seconds: float = Field(default=0.0, ge=0)
     jira_pages_by_offset: bool = False

@@ -90,7 +90,8 @@ def guarded(
 
 def _headers(rule: FaultRule) -> dict[str, str]:
     headers = {}
-    if rule.status == 429 and rule.service == "stripe":
+    # Stripe names a lock that timed out in the body alone.
+    if rule.status == 429 and rule.service == "stripe" and rule.reason != "lock_timeout":
         headers["Stripe-Rate-Limited-Reason"] = rule.reason or "global-rate"
     if rule.status == 429 and rule.service == "jira":
         headers["RateLimit-Reason"] = rule.reason or "jira-burst-based"

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from orchestration.simulation.faults import FaultRule, Faults
 from orchestration.simulation.http_answers import ApiError, answer, guarded, reshaped
-from orchestration.simulation.jira_store import JiraStore, Row, history_body, issue_body
+from orchestration.simulation.jira_store import FIELDS, JiraStore, Row, history_body, issue_body
 from orchestration.simulation.jql import Jql, JqlError, parse
 from orchestration.simulation.rate_limit import RateLimiter
 
@@ -60,6 +60,7 @@ class JiraApi:
             self._route("/search/jql", self._search, "GET", "POST"),
             self._route("/search", self._gone, "GET", "POST"),
             self._route("/changelog/bulkfetch", self._changelog, "POST"),
+            self._route("/field", self._fields, "GET"),
             self._route("/myself", self._myself, "GET"),
             self._route("/mypermissions", self._permissions, "GET"),
             self._route("/issue/{id}", self._issue, "GET"),
@@ -148,13 +149,21 @@ class JiraApi:
         self, request: Request, rows: list[Row], token: str | None, fields: frozenset[str]
     ) -> Any:
         base, zone = str(request.base_url).rstrip("/"), self._zone()
-        issues = [issue_body(row, fields, base, zone) for row in rows]
-        for issue in issues:
-            if issue.get("fields"):
-                reshaped(issue["fields"], self._faults.switches.jira_shape)
+        issues = [self._body(row, fields, base, zone) for row in rows]
         if token is None:
             return {"issues": issues, "isLast": True}
         return {"issues": issues, "nextPageToken": token, "isLast": False}
+
+    def _body(self, row: Row, fields: frozenset[str], base: str, zone: ZoneInfo) -> Row:
+        issue = issue_body(row, fields, base, zone)
+        if issue.get("fields"):
+            gone = dict.fromkeys(self._faults.switches.jira_missing_fields)
+            reshaped(issue["fields"], {**self._faults.switches.jira_shape, **gone})
+        return issue
+
+    def _fields(self, request: Request, arguments: Arguments, is_anonymous: bool) -> Any:
+        gone = self._faults.switches.jira_missing_fields
+        return [field for field in FIELDS if field["id"] not in gone]
 
     def _gone(self, request: Request, arguments: Arguments, is_anonymous: bool) -> Any:
         raise _failure(
@@ -168,14 +177,16 @@ class JiraApi:
         size = min(_integer(arguments, "maxResults", _MAX_HISTORIES), 10_000)
         rows = [] if is_anonymous else [r for r in map(self._store.find, wanted) if r is not None]
         histories = [
-            (issue["id"], history)
+            (issue["id"], row)
             for issue in rows
-            for history in self._store.changelog.get(issue["id"], {}).values()
+            for row in self._store.changelog.get(issue["id"], {}).values()
         ]
         start = (_read_token(arguments.get("nextPageToken")) or [0])[0]
         logs: dict[str, list[Any]] = {}
-        for issue_id, history in histories[start : start + size]:
-            logs.setdefault(issue_id, []).append(history_body(history))
+        for issue_id, row in histories[start : start + size]:
+            history = history_body(row)
+            reshaped(history["items"][0], self._faults.switches.jira_item_shape)
+            logs.setdefault(issue_id, []).append(history)
         body: dict[str, Any] = {
             "issueChangeLogs": [{"issueId": k, "changeHistories": v} for k, v in logs.items()]
         }
@@ -217,8 +228,11 @@ class JiraApi:
         row = self._store.find(request.path_params["id"])
         if row is None or is_anonymous or not self._can("BROWSE_PROJECTS"):
             raise _failure(404, "Issue does not exist or you do not have permission to see it.")
-        fields = frozenset(str(name) for name in _list(arguments.get("fields"))) or {"*all"}
-        return issue_body(row, frozenset(fields), str(request.base_url).rstrip("/"), self._zone())
+        fields = frozenset(str(name) for name in _list(arguments.get("fields"))) or frozenset(
+            {"*all"}
+        )
+        base = str(request.base_url).rstrip("/")
+        return self._body(row, fields, base, self._zone())
 
 
 def _failure(status: int, message: str) -> ApiError:

@@ -175,8 +175,20 @@ def _fields(row: Row, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
+def _field_bodies() -> list[dict[str, Any]]:
+    names = _fields(dict.fromkeys(ISSUE_COLUMNS), ZoneInfo("UTC"))
+    return [
+        {"id": n, "key": n, "name": n.capitalize(), "custom": n.startswith("customfield_")}
+        for n in names
+    ]
+
+
 def _numbered(row: Row) -> Iterable[tuple[int, str]]:
     return enumerate(row["components"] or [])
+
+
+FIELDS = _field_bodies()
+"""The fields of the site's issues, as the API lists them."""
 
 
 def issue_body(row: Row, fields: frozenset[str], base_url: str, zone: ZoneInfo) -> Row:

@@ -27,7 +27,6 @@ _STATUS_CATEGORY = {
     "Resolved": "done",
     "Closed": "done",
 }
-_HISTORY_FIELDS = ("status", "priority", "labels", "description", "summary")
 
 
 @dataclass(frozen=True)

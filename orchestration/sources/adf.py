@@ -1,12 +1,13 @@
 """Atlassian Document Format as plain text. A plain document comes out exactly as it was typed.
 
 Paragraphs are joined by a blank line, a hard break is a line break; list items begin with
-"- " or their number, cells are joined by tabs. What has no text (media) leaves nothing.
+"- " or their number, cells are joined by tabs. What has no text (media) leaves nothing; of a
+person that is mentioned it says only that there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Node = dict[str, Any]
@@ -17,6 +18,27 @@ def adf_text(document: Node | None) -> str | None:
     if document is None:
         return None
     return _blocks(document)
+
+
+def forget_people(document: Node) -> None:
+    """Take name and account of everybody who is mentioned out of a document, in place."""
+    for node in _descendants(document):
+        if node.get("type") == "mention":
+            for name in ("id", "text"):
+                _attributes(node).pop(name, None)
+
+
+def _descendants(node: Node) -> Iterator[Node]:
+    waiting = [node]
+    while waiting:
+        children = _content(waiting.pop())
+        yield from children
+        waiting += children
+
+
+def _attributes(node: Node) -> dict[str, Any]:
+    attributes = node.get("attrs")
+    return attributes if type(attributes) is dict else {}
 
 
 def _content(node: Node) -> list[Node]:
@@ -51,8 +73,10 @@ def _inline(node: Node) -> str:
         return str(node.get("text") or "")
     if kind == "hardBreak":
         return "\n"
-    attributes = node.get("attrs") or {}
-    if kind in ("mention", "emoji", "status"):
+    if kind == "mention":
+        return "@[user]"
+    attributes = _attributes(node)
+    if kind in ("emoji", "status"):
         return str(attributes.get("text") or attributes.get("shortName") or "")
     if kind in ("inlineCard", "blockCard", "embedCard"):
         return str(attributes.get("url") or "")
@@ -66,7 +90,8 @@ def _bullets(node: Node) -> str:
 
 
 def _numbers(node: Node) -> str:
-    first = int((node.get("attrs") or {}).get("order") or 1)
+    order = _attributes(node).get("order")
+    first = order if type(order) is int else 1
     return "\n".join(
         f"{first + index}. {_blocks(item, chr(10))}" for index, item in enumerate(_content(node))
     )

@@ -29,9 +29,9 @@ JIRA = (
             text("status_category", "fields.status.statusCategory.key"),
             text("priority", "fields.priority.name"),
             Column("summary", "string", nullable=False, pii="redact_text", path="fields.summary"),
-            Column("description_text", "string", pii="redact_text"),
+            Column("description_text", "string", pii="redact_text", path="fields.description"),
             Column("labels", "string_array", path="fields.labels"),
-            Column("components", "string_array"),
+            Column("components", "string_array", path="fields.components"),
             text("reporter_role", "fields.customfield_10050.value"),
             time("escalated_at", "fields.customfield_10051"),
             integer("support_case_count", "fields.customfield_10052"),
@@ -59,7 +59,6 @@ JIRA = (
             CREATED,
         ),
         source_relation="/rest/api/3/changelog/bulkfetch",
-        append_only=True,
     ),
 )
 

@@ -7,24 +7,37 @@ Times in JQL are epoch milliseconds: bare datetimes would be read in the user's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+import orjson
+
 from orchestration.closing import Closing
-from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
-from orchestration.sources.adf import adf_text
+from orchestration.errors import ContractViolation, PaygoError, PermanentFailure, TransientFailure
 from orchestration.sources.contract import table
 from orchestration.sources.governor import Governor
 from orchestration.sources.http import HttpSource, json_object
-from orchestration.sources.records import RecordBuilder
+from orchestration.sources.jira_records import items_of, project_of
 from orchestration.sources.wire import Answer
 
-FIELDS = (
-    "project", "issuetype", "status", "priority", "summary", "description", "labels",
-    "components", "created", "updated", "resolutiondate", "customfield_10050",
-    "customfield_10051", "customfield_10052",
-)  # fmt: skip
+
+def _columns_of_fields() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for column in table("jira.issues").columns:
+        top, *rest = (column.path or "").split(".")
+        if top == "fields":
+            found.setdefault(rest[0], []).append(column.name)
+    return found
+
+
+COLUMNS_OF_FIELDS = _columns_of_fields()
+"""Fields of an issue that the contract reads, and the columns made of each."""
+
+FIELDS = tuple(COLUMNS_OF_FIELDS)
 """What is asked for; people (reporter, assignee, creator) are not."""
 
 _BASE = "/rest/api/3"
@@ -74,8 +87,15 @@ class JiraSource(Closing):
     def close(self) -> None:
         self._http.close()
 
-    def probe(self) -> None:
-        """Make sure who we are and that the project may be browsed; PermanentFailure if not."""
+    def confirm_access(self) -> None:
+        """Make sure who we are and that the project may be browsed; PermanentFailure if not.
+
+        Asked again after the last answer it shows that every answer before was given to us: to
+        a token that has expired meanwhile the project is empty, and none of its issues exists.
+        """
+        _together(self._confirm_identity, self._confirm_permission)
+
+    def _confirm_identity(self) -> None:
         identity = self._json(self._http.get(f"{_BASE}/myself"), "myself")
         if not identity.get("accountId"):
             raise PermanentFailure(
@@ -83,6 +103,8 @@ class JiraSource(Closing):
                 tried="GET /rest/api/3/myself",
                 todo="create a new API token and put it into PAYGO_JIRA_API_TOKEN",
             )
+
+    def _confirm_permission(self) -> None:
         query = {"permissions": "BROWSE_PROJECTS", "projectKey": self._project}
         answer = self._json(self._http.get(f"{_BASE}/mypermissions", query), "mypermissions")
         browse = (answer.get("permissions") or {}).get("BROWSE_PROJECTS") or {}
@@ -92,6 +114,32 @@ class JiraSource(Closing):
                 tried="GET /rest/api/3/mypermissions",
                 todo=f"grant BROWSE_PROJECTS on {self._project} to its user, or correct "
                 "PAYGO_JIRA_PROJECT",
+            )
+
+    def probe(self) -> None:
+        """Make sure that reading may begin; PermanentFailure says what is in the way.
+
+        Jira leaves a field that it does not have out of its answers, without a word.
+        """
+        _together(self._confirm_identity, self._confirm_permission, self._confirm_fields)
+
+    def _confirm_fields(self) -> None:
+        path = f"{_BASE}/field"
+        answer = self._http.get(path)
+        if answer.status != 200:
+            raise _refusal(answer, path)
+        known = {f.get("id") for f in _list(answer, path) if isinstance(f, dict)}
+        missing = [
+            f"{field} (column {', '.join(columns)})"
+            for field, columns in COLUMNS_OF_FIELDS.items()
+            if field not in known
+        ]
+        if missing:
+            raise ContractViolation(
+                f"jira.issues: this Jira site has no field {', '.join(missing)}",
+                tried="GET /rest/api/3/field, which lists what the token's user may see",
+                todo="change the path of the column in orchestration/sources/contract_others.py "
+                "to the field of this site, or let the user browse a project that uses it",
             )
 
     @property
@@ -114,15 +162,21 @@ class JiraSource(Closing):
         # By creation, which never changes: an issue that is touched meanwhile stays in its place.
         yield from self._search(f"{' AND '.join(where)} ORDER BY created ASC, id ASC", fields, size)
 
-    def newest(self, since: datetime | None = None) -> Object | None:
-        """Return the issue created last, with that time alone; None when there is none.
+    @cached_property
+    def project_key(self) -> str | None:
+        """The key by which the newest issue names the project; None when there is no issue."""
+        newest = self.newest(field="project")
+        return None if newest is None else project_of(newest)
+
+    def newest(self, since: datetime | None = None, field: str = "created") -> Object | None:
+        """Return the issue created last, with that field alone; None when there is none.
 
         `since`: only of those updated at or after it.
         """
         where = " AND ".join(self._where(since))
         query = f"{where} ORDER BY created DESC, id DESC"
-        page, _ = next(self._search(query, ("created",), 1))
-        return page[0] if page else None
+        pages = self._search(query, (field,), 1)
+        return next((page[0] for page, _ in pages if page), None)
 
     def by_id(self, ids: Sequence[str]) -> Iterator[list[Object]]:
         """Yield pages of the issues with these ids."""
@@ -145,7 +199,7 @@ class JiraSource(Closing):
         body: Object = {"issueIdsOrKeys": list(issue_ids), "maxResults": _HISTORIES_A_PAGE}
         path = f"{_BASE}/changelog/bulkfetch"
         for logs, _ in self._token_pages(path, body, "issueChangeLogs"):
-            yield [item for log in logs for item in _items(log)]
+            yield [item for log in logs for item in items_of(log)]
 
     def _where(self, since: datetime | None) -> list[str]:
         ours = f'project = "{self._project}"'
@@ -155,7 +209,15 @@ class JiraSource(Closing):
         self, jql: str, fields: Sequence[str], size: int
     ) -> Iterator[tuple[list[Object], bool]]:
         body: Object = {"jql": jql, "fields": list(fields), "maxResults": size}
-        yield from self._token_pages(f"{_BASE}/search/jql", body, "issues", flag="isLast")
+        path = f"{_BASE}/search/jql"
+        for page, has_more in self._token_pages(path, body, "issues", flag="isLast"):
+            if not all(isinstance(i, dict) and isinstance(i.get("id"), str) for i in page):
+                raise ContractViolation(
+                    "jira.issues: column 'issue_id' has no value in an issue that Jira found",
+                    tried=path,
+                    todo="see what changed in the source, then change the contract",
+                )
+            yield page, has_more
 
     def _token_pages(
         self, path: str, body: Object, key: str, flag: str | None = None
@@ -196,6 +258,24 @@ class JiraSource(Closing):
         raise _refusal(answer, path)
 
 
+def _list(answer: Answer, path: str) -> list[Any]:
+    with contextlib.suppress(orjson.JSONDecodeError):
+        found = orjson.loads(answer.body)
+        if isinstance(found, list):
+            return found
+    raise TransientFailure(
+        f"Jira answered {path} with something that is no JSON list",
+        todo="see whether a proxy stands between; run again",
+    )
+
+
+def _together(*checks: Callable[[], None]) -> None:
+    """Run checks side by side; of several that fail, the first tells why."""
+    with ThreadPoolExecutor(len(checks)) as pool:
+        for done in [pool.submit(check) for check in checks]:
+            done.result()
+
+
 def _refusal(answer: Answer, path: str) -> PaygoError:
     try:
         messages = json_object(answer, "Jira", path).get("errorMessages") or []
@@ -212,43 +292,3 @@ def _refusal(answer: Answer, path: str) -> PaygoError:
     if answer.status == 410:
         return PermanentFailure(f"Jira no longer offers {path}. {said}", todo="update this program")
     return PermanentFailure(f"Jira refused {path} with {answer.status}. {said}")
-
-
-def _items(log: Mapping[str, Any]) -> Iterator[Object]:
-    issue_id = log.get("issueId")
-    for history in log.get("changeHistories") or ():
-        author = (history.get("author") or {}).get("accountId")
-        created, number = history.get("created"), history["id"]
-        for index, item in enumerate(history.get("items") or ()):
-            yield {
-                "changelog_item_id": f"{number}:{index}",
-                "issue_id": issue_id,
-                "author_id": author,
-                "field": item.get("field"),
-                "from_value": item.get("fromString"),
-                "to_value": item.get("toString"),
-                "created_at": created,
-            }
-
-
-def _description(issue: Object) -> Any:
-    return adf_text((issue.get("fields") or {}).get("description"))
-
-
-def _components(issue: Object) -> Any:
-    return [c.get("name") for c in (issue.get("fields") or {}).get("components") or ()]
-
-
-def issue_builder(hash_key: bytes) -> RecordBuilder:
-    """Return the builder of `jira.issues`; the payload's texts are masked by pattern."""
-    return RecordBuilder(
-        table("jira.issues"),
-        hash_key,
-        computed={"description_text": _description, "components": _components},
-        free_text="",
-    )
-
-
-def history_builder(hash_key: bytes) -> RecordBuilder:
-    """Return the builder of `jira.changelog_items`."""
-    return RecordBuilder(table("jira.changelog_items"), hash_key, milliseconds=("created_at",))

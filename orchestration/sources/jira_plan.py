@@ -117,10 +117,11 @@ class JiraReader:
         for page, has_more in self._source.pages(self._fields, since=self._since, stretch=stretch):
             # Another chain reads what was handed over, maybe later: only it may tell of that.
             mine = page if high == stretch[1] else [i for i in page if not _is_from(i, high)]
-            last = created_of(page[-1]) if page else None
+            # A page may come empty and still name the next one.
+            first, last = (created_of(page[0]), created_of(page[-1])) if page else (None, None)
             is_over = not has_more or (len(mine) < len(page))
             if not is_over and not self._source.is_limited:
-                cuts = self._cuts(created_of(page[0]), last, high)
+                cuts = self._cuts(first, last, high)
                 for later in pairwise((*cuts, high)):
                     self._begin_chain(later)
                 high = cuts[0] if cuts else high

@@ -8,7 +8,6 @@ from .store import Row
 from .times import DAY, HOUR, KEY_REVOKED, LAST_DAY_END, START, at, date_text, iso, iso_micro
 
 _LEAD_DAYS = 7
-_W01 = at("2025-12-29T00:00")
 _W02 = at("2026-01-05T00:00")
 _FINAL_DAYS = 3
 _PHASES = ("gather", "validate", "plan", "sync_save")

@@ -15,6 +15,8 @@ from tests.contract.landing.conftest import Extract
 from tests.contract.simulation.handmade import BASE
 
 CUSTOMERS = "stripe.customers"
+EVENTS = "stripe.events"
+INVOICES = "stripe.invoices"
 INTENTS = "stripe.payment_intents"
 ISSUES = "jira.issues"
 HISTORIES = "jira.changelog_items"
@@ -50,10 +52,57 @@ def test_a_renamed_or_retyped_field_of_stripe_stops_its_stream_alone(
     assert warehouse.cursor(CUSTOMERS) == standing
 
 
+def test_a_renamed_nested_field_stops_its_stream_and_gives_no_nulls(
+    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    renamed = dict.fromkeys(("finalized_at", "paid_at", "uncollectible_at", "voided_at"))
+    platform.switch(stripe_shape={"invoice": {"status_transitions": renamed}})
+    outcomes = extract("stripe", streams={INVOICES, INTENTS})
+    assert isinstance(outcomes[INVOICES].error, ContractViolation)
+    assert "column 'marked_uncollectible_at' is missing" in str(outcomes[INVOICES].error)
+    assert rows(warehouse, INVOICES) == []
+    assert outcomes[INTENTS].status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ({"api_version": 5}, "column 'api_version' is not a text"),
+        ({"type": {"name": "x"}}, "no 'type' in row"),
+    ],
+)
+def test_a_feed_of_another_shape_stops_the_stream_of_events_alone(
+    shape: dict[str, Any],
+    said: str,
+    extract: Extract,
+    platform: SimulatedPlatform,
+    warehouse: Warehouse,
+) -> None:
+    platform.switch(stripe_shape={"event": shape})
+    outcomes = extract("stripe")
+    failed = {s: o for s, o in outcomes.items() if o.status == "failed"}
+    assert set(failed) == {EVENTS}
+    assert isinstance(failed[EVENTS].error, ContractViolation)
+    assert said in str(failed[EVENTS].error)
+    assert rows(warehouse, EVENTS) == [] and len(rows(warehouse, CUSTOMERS)) == 25
+
+
+def test_changes_are_not_read_from_a_feed_that_does_not_say_what_changed(
+    extract: Extract, platform: SimulatedPlatform
+) -> None:
+    extract("stripe")
+    platform.switch(stripe_shape={"event": {"data": None}})
+    outcomes = extract("stripe", as_of=BASE + timedelta(hours=1))
+    assert all("stripe.events: no 'data.object'" in str(o.error) for o in outcomes.values())
+
+
 JIRA: dict[str, tuple[dict[str, Any], str]] = {
     "renamed": ({"summary": None, "title": "t"}, "column 'summary' has no value"),
     "retyped to an object": ({"summary": {"text": "t"}}, "column 'summary' is not a text"),
     "retyped to a text": ({"labels": "a, b"}, "column 'labels' is not an array"),
+    "retyped document": ({"description": "text"}, "'description_text' is not a document but str"),
+    "retyped objects": ({"components": ["a"]}, "'components' is not an array of objects but str"),
+    "retyped list": ({"components": {"name": "a"}}, "column 'components' is not an array but dict"),
     "retyped number": ({"customfield_10052": "many"}, "is not a whole number"),
 }
 
@@ -71,6 +120,26 @@ def test_a_renamed_or_retyped_field_of_jira_stops_its_stream_alone(
     assert outcomes[HISTORIES].status == "ok" and outcomes[HISTORIES].rows_appended
     platform.heal()
     assert extract("jira", as_of=BASE + timedelta(hours=1))[ISSUES].rows_appended == 7
+
+
+def test_a_field_that_the_site_does_not_have_is_named_before_anything_is_read(
+    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    platform.switch(jira_missing_fields=["customfield_10051"])
+    for outcome in extract("jira").values():
+        assert isinstance(outcome.error, ContractViolation)
+        assert "no field customfield_10051 (column escalated_at)" in str(outcome.error)
+        assert "contract_others.py" in str(outcome.error)
+    assert rows(warehouse, ISSUES) == rows(warehouse, HISTORIES) == []
+
+
+def test_a_custom_field_that_no_issue_of_a_page_has_is_null(
+    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    """Jira leaves out the fields of another context, such as another kind of issue."""
+    platform.switch(jira_shape={"customfield_10050": None})
+    assert extract("jira")[ISSUES].rows_appended == 7
+    assert {r["reporter_role"] for r in rows(warehouse, ISSUES)} == {None}
 
 
 @pytest.mark.parametrize(

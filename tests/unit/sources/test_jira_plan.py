@@ -144,6 +144,26 @@ def test_an_issue_that_is_touched_while_others_are_read_keeps_its_place() -> Non
     assert set(issues) == set(site.store.issues)
 
 
+@pytest.mark.parametrize("workers", [1, 6])
+def test_an_empty_page_that_names_the_next_one_ends_nothing(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = JiraApi._search
+
+    def empty_first(api: JiraApi, request: Any, arguments: Any, is_anonymous: bool) -> Any:
+        """Before the first page of every search comes an empty one."""
+        if arguments.get("nextPageToken") is None:
+            return {"issues": [], "nextPageToken": "W10", "isLast": False}
+        begun = {k: v for k, v in arguments.items() if v != "W10"}
+        return search(api, request, begun, is_anonymous)
+
+    monkeypatch.setattr(JiraApi, "_search", empty_first)
+    site = Site()
+    reader = JiraReader(site.source(), workers)
+    issues, items = read(reader)
+    assert sorted(issues) == sorted(items) == sorted(reader.ids) == sorted(site.store.issues)
+
+
 def test_the_first_cut_occupies_every_worker() -> None:
     site = Site()
     reader = JiraReader(site.source(), 6)

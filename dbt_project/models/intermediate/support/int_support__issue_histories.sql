@@ -12,6 +12,5 @@ select
     count(*) as changes,
     count(case when field = 'status' then 1 end) as status_changes,
     min(case when field = 'status' then created_at end) as first_status_change_at,
-    max(created_at) as last_change_at,
 from changelog_items
 group by issue_id
