@@ -166,7 +166,6 @@ ENGINE = (
         time("delivered_at"),
         text("outcome", required=True),
         UPDATED,
-        append_only=True,
     ),
     postgres_table(
         "engine",

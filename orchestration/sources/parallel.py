@@ -158,8 +158,11 @@ def many_threads() -> Iterator[None]:
         _TUNING.end()
 
 
-def ahead(items: Iterator[T], *, waiting: int = 3) -> Iterator[T]:
-    """Yield the items while a thread fetches the next ones; its error comes after them."""
+def ahead(items: Iterator[T], *, waiting: int = 3) -> Generator[T, None, None]:
+    """Yield the items while a thread fetches the next ones; its error comes after them.
+
+    Closing it waits until the thread has ended.
+    """
     crew: Crew[T] = Crew(1, waiting=waiting)
 
     def fetch() -> None:

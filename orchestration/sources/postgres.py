@@ -7,8 +7,10 @@ never learns what has been landed: the caller says since when, or which keys.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,17 +23,24 @@ import pyarrow as pa
 from orchestration.closing import Closing
 from orchestration.errors import ContractViolation, PaygoError, PermanentFailure, TransientFailure
 from orchestration.sources import postgres_sql as sql
-from orchestration.sources.arrow import ARROW_TYPES, landed_schema
+from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import UNCLASSIFIED, RawTable
 from orchestration.sources.misfits import Misfit
 from orchestration.sources.parallel import ahead
-from orchestration.sources.postgres_arrow import plain_rows
+from orchestration.sources.postgres_arrow import cast, plain_rows
 from orchestration.sources.records import Records
 from orchestration.sources.redact import hasher, redact_text
 from orchestration.sources.unclassified import unclassified_values
 
 _BATCH_BYTES = "8388608"
 _KEYS_A_QUERY = 2000
+
+# A COPY that breaks off comes through Arrow's reader, as the system's error.
+_BROKEN = (adbc_driver_manager.Error, pa.ArrowException, OSError)
+
+_ON_THE_WAY = re.compile(r"connect: (connection to server|could not translate host name) ")
+
+_STATUS = "adbc.postgresql.transaction_status"
 
 _SETTINGS = {
     "timezone": "UTC",
@@ -97,25 +106,42 @@ class PostgresSource(Closing):
         self._connection: Any = None
         self._types: dict[str, dict[str, str]] = {}
         self._additional: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._horizon: Horizon | None = None
         self.standby: Standby | None = None
         """Set where the server is a standby; None: it is a primary."""
 
     def __enter__(self) -> Self:
         try:
-            self._connection = adbc_driver_postgresql.dbapi.connect(self._dsn)
+            self._connection = self._connect()
             ((is_standby, replayed),) = self._run(sql.REPLAYED)
-            self._connection.rollback()
+            ((oldest, blind),) = self._run(sql.HORIZON)
+            age = None if oldest is None else timedelta(seconds=float(oldest))
+            self._horizon = Horizon(age, bool(blind))
+            with self._translating():
+                self._connection.rollback()
             for statement in _SESSION:
                 self._run(statement)
             if is_standby:
                 self.standby = self._standby(replayed)
-        except adbc_driver_manager.Error as error:
-            self.close()
-            raise self._translated(error) from error
-        except PaygoError:
+        except BaseException:
             self.close()
             raise
         return self
+
+    def _connect(self) -> Any:
+        try:
+            return adbc_driver_postgresql.dbapi.connect(self._dsn)
+        except _BROKEN as error:
+            failure = self._translated(error)
+            if not _was_understood(self._dsn, str(error)):
+                setting = f"PAYGO_{self.name.upper()}_DSN"
+                failure = PermanentFailure(
+                    f"{setting} cannot be read as a connection string",
+                    todo=f"percent-encode user and password in {setting}, and check its form: "
+                    "postgresql://user:password@host:port/database",
+                )
+        # Not while the driver's error is handled: a traceback would show that too.
+        raise failure
 
     def _standby(self, replayed: float | None) -> Standby:
         if replayed is None:
@@ -134,17 +160,36 @@ class PostgresSource(Closing):
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.rollback()
+        if connection is None:
+            return
+        try:
+            # On a connection that is lost there is nothing to roll back.
+            with contextlib.suppress(*_BROKEN):
+                connection.rollback()
+        finally:
             connection.close()
 
-    def _run(self, statement: str) -> list[tuple[Any, ...]]:
+    @contextlib.contextmanager
+    def _translating(self) -> Iterator[None]:
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(statement)
-                return list(cursor.fetchall()) if cursor.description else []
-        except adbc_driver_manager.Error as error:
+            yield
+        except _BROKEN as error:
             raise self._translated(error) from error
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """Open a cursor for one statement; what breaks in it becomes an error that says so."""
+        with self._translating():
+            # Before 1.11, the driver ends the process when a statement meets such a connection.
+            if self._connection.adbc_connection.get_option(_STATUS) == "unknown":
+                raise ConnectionError("the connection is lost")
+            with self._connection.cursor() as cursor:
+                yield cursor
+
+    def _run(self, statement: str) -> list[tuple[Any, ...]]:
+        with self._cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
 
     def _translated(self, error: Exception) -> PaygoError:
         """Turn the driver's error into one that says what to do; the DSN is never shown."""
@@ -183,7 +228,7 @@ class PostgresSource(Closing):
             raise ContractViolation(
                 f"{table.stream}: there is no table {table.source_relation} in {self.name}, "
                 "or the reading role may not see it",
-                todo="grant select on it, or correct orchestration/sources/contract.py",
+                todo="grant select on it, or correct orchestration/sources/contract_postgres.py",
             )
         known = {column.name for column in table.columns}
         additional = tuple((n, k) for n, k in sorted(found.items()) if n not in known)
@@ -207,10 +252,9 @@ class PostgresSource(Closing):
         return Shape(additional)
 
     def horizon(self) -> Horizon:
-        """Say how old the oldest transaction of this database is that may still commit rows."""
-        ((oldest, blind),) = self._run(sql.HORIZON)
-        age = None if oldest is None else timedelta(seconds=float(oldest))
-        return Horizon(age, bool(blind))
+        """Say how old the oldest transaction was that could commit rows behind the snapshot."""
+        assert self._horizon is not None, "the source is not open"
+        return self._horizon
 
     def read(
         self,
@@ -218,9 +262,10 @@ class PostgresSource(Closing):
         *,
         since: datetime | None = None,
         keys: Sequence[str] | None = None,
-    ) -> Iterator[Records]:
+    ) -> Generator[Records, None, None]:
         """Yield batches with `_key_hash`: all rows, those updated since a moment, or by key.
 
+        Until it has ended or is closed, a thread uses the connection: nothing else may.
         Where `check` has found columns that the contract does not know, they also have
         `_unclassified`.
         """
@@ -228,33 +273,32 @@ class PostgresSource(Closing):
         names = [name for name, _ in self._additional.get(table.stream, ())]
         if keys is None:
             odd: list[str] = []
-            for batch in self._batches(
-                sql.plain_query(table, types, since=since, additional=names)
-            ):
-                rows, found = plain_rows(table, batch)
-                odd.extend(found)
-                yield Records(self._redacted(table, rows))
+            query = sql.plain_query(table, types, since=since, additional=names)
+            with contextlib.closing(self._batches(query)) as batches:
+                for batch in batches:
+                    rows, found = plain_rows(table, batch)
+                    odd.extend(found)
+                    yield Records(self._redacted(table, rows))
             keys = odd
         for start in range(0, len(keys), _KEYS_A_QUERY):
             part = keys[start : start + _KEYS_A_QUERY]
-            for batch in self._batches(sql.rows_query(table, types, part, names)):
-                yield Records(self._redacted(table, batch), _misfits(table, batch))
+            query = sql.rows_query(table, types, part, names)
+            with contextlib.closing(self._batches(query)) as batches:
+                for batch in batches:
+                    yield Records(self._redacted(table, batch), _misfits(table, batch))
 
     def has_unique_keys(self, table: RawTable) -> bool:
         """Say whether the server guarantees that no key comes twice."""
         ((is_unique,),) = self._run(sql.unique_query(table.source_relation, table.primary_key))
         return bool(is_unique)
 
-    def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.adbc_statement.set_options(
-                    **{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
-                )
-                cursor.execute(query)
-                yield from ahead(cursor.fetch_record_batch())
-        except (adbc_driver_manager.Error, pa.ArrowException) as error:
-            raise self._translated(error) from error
+    def _batches(self, query: str) -> Generator[pa.RecordBatch, None, None]:
+        with self._cursor() as cursor:
+            cursor.adbc_statement.set_options(
+                **{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES}
+            )
+            cursor.execute(query)
+            yield from ahead(cursor.fetch_record_batch())
 
     def _redacted(self, table: RawTable, batch: pa.RecordBatch) -> pa.RecordBatch:
         arrays = []
@@ -265,7 +309,7 @@ class PostgresSource(Closing):
             elif column.pii == "redact_text":
                 texts = array.to_pylist()
                 array = pa.array([None if v is None else redact_text(v) for v in texts])
-            arrays.append(array.cast(ARROW_TYPES[column.type]))
+            arrays.append(cast(table, column, array, batch.column(table.primary_key)))
         # Nullability is checked where rows are staged, with a message of its own.
         fields = [pa.field(f.name, f.type) for f in landed_schema(table)]
         if additional := self._additional.get(table.stream):
@@ -286,7 +330,7 @@ class PostgresSource(Closing):
 
     def keys(self, table: RawTable) -> pa.Array:
         """Fetch every primary key of the table."""
-        with self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(sql.keys_query(table))
             return cursor.fetch_arrow_table().column(0).combine_chunks()
 
@@ -297,6 +341,15 @@ class PostgresSource(Closing):
     def roll_back(self) -> None:
         """Return to the savepoint after an error."""
         self._run("rollback to savepoint before_table")
+
+
+def _was_understood(dsn: str, said: str) -> bool:
+    """Say whether libpq got as far as the server's address: before, it quotes the password."""
+    _, _, place = dsn.partition("://")
+    login, _, _ = place.rpartition("@")
+    # With these unescaped, the rest of a password is taken for a host, port or database.
+    is_split = any(sign in login for sign in "@/?")
+    return not is_split and bool(_ON_THE_WAY.search(said))
 
 
 _RULES = {"timestamp": "time_clamped", "date": "time_clamped", "numeric": "number_unfit"}

@@ -13,6 +13,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.errors import ContractViolation
 from orchestration.sources.arrow import ARROW_TYPES
 from orchestration.sources.contract import Column, RawTable
 from orchestration.sources.misfits import MAX_TIME, MIN_TIME, unfit_decimal
@@ -37,7 +38,7 @@ def plain_rows(table: RawTable, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, 
         batch = batch.filter(pc.invert(odd))
         numbers = {}
     arrays = [
-        _typed(batch.column(c.name), c.type) if (n := numbers.get(c.name)) is None else n
+        _typed(table, c, batch) if (n := numbers.get(c.name)) is None else n
         for c in table.landed_columns
     ]
     names = [c.name for c in table.landed_columns]
@@ -47,13 +48,39 @@ def plain_rows(table: RawTable, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, 
     return pa.RecordBatch.from_arrays(arrays, names=[*names, *beside]), keys
 
 
-def _typed(array: pa.Array, kind: str) -> pa.Array:
-    if kind == "timestamp":
+def _typed(table: RawTable, column: Column, batch: pa.RecordBatch) -> pa.Array:
+    array = batch.column(column.name)
+    if column.type == "timestamp":
         # Dropping the zone of a UTC time is a change of name, not of value.
         return array.view(pa.int64()).view(pa.timestamp("us"))
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
-    return array.cast(ARROW_TYPES[kind])  # type: ignore[index]
+    if column.type == "numeric":
+        # Zeros at the end are digits to Arrow, and may be more than fit.
+        array = pc.replace_substring_regex(array, r"(\.[0-9]*?)0+$", r"\1")
+    return cast(table, column, array, batch.column(table.primary_key))
+
+
+def cast(table: RawTable, column: Column, array: pa.Array, keys: pa.Array) -> pa.Array:
+    """Cast a column to the contract's type; ContractViolation names the row that cannot be."""
+    kind = ARROW_TYPES[column.type]
+    try:
+        return array.cast(kind)
+    except pa.ArrowInvalid as error:
+        at = next(n for n in range(len(array)) if not _is_castable(array.slice(n, 1), kind))
+        raise ContractViolation(
+            f"{table.stream}: column {column.name!r} of row {keys[at]} cannot be read as "
+            f"{column.type}: {error}",
+            todo="look at the row in the source: none of its values' rules covers it",
+        ) from error
+
+
+def _is_castable(array: pa.Array, kind: pa.DataType) -> bool:
+    try:
+        array.cast(kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _numeric(table: RawTable) -> list[Column]:

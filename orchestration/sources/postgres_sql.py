@@ -28,6 +28,7 @@ _EARLIEST = "timestamp '0001-01-01 00:00:00'"
 _LAST_DAY, _FIRST_DAY = "date '9999-12-31'", "date '0001-01-01'"
 
 # A session that holds a transaction id or a snapshot may still commit rows with an older time.
+# Asked before the snapshot is taken: one that commits in between is in neither otherwise.
 HORIZON = """
 select
     extract(epoch from clock_timestamp() - min(xact_start))::float8,
@@ -104,7 +105,7 @@ def _value(column: Column, kind: str) -> str:
         clamped = f"greatest(least({moment}, {_LATEST}), {_EARLIEST})"
         return f"case when {name} is not null then {clamped} end"
     if column.type == "numeric":
-        return f"case when not ({_misfit(column, kind)}) then {name}::text end"
+        return f"case when not ({_misfit(column, kind)}) then trim_scale({name})::text end"
     if column.type == "string_array":
         return (
             f"case when coalesce(array_ndims({name}), 1) = 1 "
@@ -179,7 +180,8 @@ def _additional(names: Sequence[str]) -> list[str]:
 
 def _since(table: RawTable, types: Mapping[str, str], since: datetime) -> str:
     assert table.cursor is not None
-    moment = since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    # Not strftime, which writes a year before 1000 with fewer than four digits.
+    moment = since.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     zone = "+00" if types[table.cursor] == "timestamptz" else ""
     return f" where {quoted(table.cursor)} >= {literal(moment + zone)}"
 
@@ -222,7 +224,10 @@ def _misfits(unfit: Sequence[tuple[str, str]]) -> str:
 
 
 def unique_query(relation: str, key: str) -> str:
-    """Select whether a unique index guarantees that no key comes twice."""
+    """Select whether a unique index guarantees that no key comes twice.
+
+    That of a partitioned table covers its partitions; children by INHERITS have their own rows.
+    """
     return f"""
 select count(*) > 0
 from pg_index i
@@ -230,6 +235,10 @@ join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
 where
     i.indrelid = {literal(quoted(relation))}::regclass and a.attname = {literal(key)}
     and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null
+    and not exists (
+        select 1 from pg_inherits h join pg_class c on c.oid = h.inhparent
+        where h.inhparent = i.indrelid and c.relkind <> 'p'
+    )
 """
 
 

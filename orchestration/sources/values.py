@@ -131,8 +131,8 @@ def _times(
             else:
                 raise TypeError(value)
         except OverflowError:
-            late = type(value) is not int or value > 0
-            values[index] = MAX_TIME if late else MIN_TIME
+            is_late = value > 0 if type(value) is int else datetime.fromisoformat(value).year > 1
+            values[index] = MAX_TIME if is_late else MIN_TIME
             misfits.append(Misfit(keys[index], column.name, "time_clamped", str(value)))
         except (TypeError, ValueError):
             wrong(keys[index], value, "a time")
@@ -173,6 +173,9 @@ def _arrays(
             values[index] = None
         elif any(isinstance(item, list) for item in value):
             misfits.append(Misfit(keys[index], column.name, "array_nested", str(value)))
+            values[index] = None
+        elif not _TEXTS.issuperset(map(type, value)):
+            wrong(keys[index], value, "an array of texts")
             values[index] = None
         elif None in value:
             misfits.append(Misfit(keys[index], column.name, "array_null", str(value)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from orchestration.clock import iso
 from orchestration.extraction import SOURCES, StreamOutcome, extract_source
 from orchestration.settings import Settings
 from orchestration.simulation.platform import SimulatedPlatform
+from orchestration.simulation.postgres_load import DATABASES
+from orchestration.sources.contract import CONTRACT, table
 from orchestration.warehouse import Warehouse, open_warehouse
 from tests.contract.simulation.handmade import BASE, NEXT, base_folder, next_folder, write_world
 
 Extract = Callable[..., dict[str, StreamOutcome]]
+Sql = Callable[..., None]
 
 
 @pytest.fixture
@@ -41,6 +45,31 @@ def settings_for(platform: SimulatedPlatform, home: Path, now: datetime = BASE) 
     for name in ("stripe", "stripe_endpoint", "jira"):
         found[f"{name}_requests_per_second"] = "1000"
     return Settings(home=home, now=iso(now), hash_key="test", **found)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def sql(platform: SimulatedPlatform) -> Iterator[Sql]:
+    """Run a statement in the engine's database; its `undo` runs when the test ends."""
+    undone: list[str] = []
+    with platform.postgres.admin(DATABASES["engine"]) as connection:
+
+        def run(statement: str, undo: str = "") -> None:
+            connection.execute(statement)  # type: ignore[call-overload]
+            if undo:
+                undone.append(undo)
+
+        yield run
+        for statement in reversed(undone):
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+def without_required_numbers(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    """Let the numbers of a stream be NULL: what does not fit is then set aside and lands."""
+    known = table(stream)
+    columns = [replace(c, nullable=True) if c.type == "numeric" else c for c in known.columns]
+    lenient = replace(known, columns=tuple(columns))
+    changed = tuple(lenient if t.stream == stream else t for t in CONTRACT)
+    monkeypatch.setattr("orchestration.sources.contract.CONTRACT", changed)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from orchestration.errors import TransientFailure
 from orchestration.extraction import extract_source
 from orchestration.simulation.platform import SimulatedPlatform
+from orchestration.simulation.postgres_load import DATABASES
 from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import table
 from orchestration.sources.postgres import PostgresSource
@@ -77,14 +79,14 @@ def test_a_large_first_load_is_written_at_once_and_is_the_same(
 def test_repeated_keys_of_a_large_first_load_land_once(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave_one, ordered = DirectInsert._leave_one_a_key, []
+    leave_one, ordered = DirectInsert.leave_one_a_key, []
 
     def noted(self: DirectInsert) -> None:
         (row,) = warehouse.rows("select current_setting('preserve_insertion_order') as is_kept")
         ordered.append(row["is_kept"])
         leave_one(self)
 
-    monkeypatch.setattr(DirectInsert, "_leave_one_a_key", noted)
+    monkeypatch.setattr(DirectInsert, "leave_one_a_key", noted)
     request = LoadRequest(STUCK, BASE, "run", "full", BASE)
     schema = landed_schema(table(STUCK))
     moment = BASE.replace(tzinfo=None)
@@ -148,3 +150,59 @@ def test_a_large_first_load_that_breaks_off_leaves_nothing(
     assert "the connection is lost" in str(outcome.error)
     assert warehouse.rows("select * from raw.engine__subs_account") == []
     assert extract("engine", streams={ACCOUNTS})[ACCOUNTS].rows_appended == 5
+
+
+@pytest.fixture
+def repeated(platform: SimulatedPlatform) -> Iterator[str]:
+    """A key that the stuck events hold twice, without their primary key."""
+    with platform.postgres.admin(DATABASES["engine"]) as engine:
+        found = engine.execute("select min(stuck_event_id) from subs_stuck_events").fetchone()
+        assert found is not None and isinstance(found[0], str)
+        engine.execute("alter table subs_stuck_events drop constraint subs_stuck_events_pkey")
+        of_key = "from subs_stuck_events where stuck_event_id = %s"
+        engine.execute(f"insert into subs_stuck_events select * {of_key}", found)
+        yield found[0]
+        engine.execute(f"delete {of_key} and ctid > (select min(ctid) {of_key})", [*found, *found])
+        engine.execute("alter table subs_stuck_events add primary key (stuck_event_id)")
+
+
+@pytest.mark.parametrize("spill", [1, 20_000])
+def test_a_first_load_with_repeated_keys_does_not_land(
+    spill: int,
+    repeated: str,
+    extract: Extract,
+    warehouse: Warehouse,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestration.warehouse.landing._SPILL_ROWS", spill)
+    outcome = extract("engine", streams={STUCK})[STUCK]
+    assert "look for repeated keys" in str(outcome.error)
+    assert warehouse.rows("select * from raw.engine__subs_stuck_events") == []
+    (row,) = warehouse.rows("select * from ops.reconciliation")
+    assert (row["verdict"], row["source_count"], row["warehouse_count"]) == ("mismatched", 3, 2)
+
+
+def test_a_key_is_unique_only_where_all_rows_are_in_its_index(
+    platform: SimulatedPlatform,
+) -> None:
+    stuck = table(STUCK)
+    relations = ("indexed", "parted", "parent", "child", "bare")
+    with platform.postgres.admin(DATABASES["engine"]) as engine:
+        engine.execute(
+            "create table indexed (stuck_event_id text primary key); "
+            "create table parted (stuck_event_id text primary key) "
+            "partition by hash (stuck_event_id); "
+            "create table part partition of parted for values with (modulus 1, remainder 0); "
+            "create table parent (stuck_event_id text primary key); "
+            "create table child () inherits (parent); create table bare (stuck_event_id text)"
+        )
+        try:
+            with PostgresSource("engine", platform.endpoints.engine_dsn, b"key") as source:
+                found = [
+                    name
+                    for name in relations
+                    if source.has_unique_keys(replace(stuck, source_relation=f"public.{name}"))
+                ]
+        finally:
+            engine.execute("drop table indexed, parted, parent, child, bare")
+    assert found == ["indexed", "parted"]

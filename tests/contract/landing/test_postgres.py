@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from orchestration.sources.contract import CONTRACT, Column, table
 from orchestration.sources.postgres import PostgresSource
 from orchestration.warehouse import Warehouse, open_warehouse
 from orchestration.warehouse.landing import DuckDbStagedLoad
-from tests.contract.landing.conftest import Extract
+from tests.contract.landing.conftest import Extract, Sql, without_required_numbers
 from tests.contract.simulation.handmade import BASE
 
 ACCOUNTS = "engine.subs_account"
@@ -28,24 +27,6 @@ ELEMENTS = "engine.subs_object_products_element"
 PRICES = "engine.catalog_prices"
 STUCK = "engine.subs_stuck_events"
 HOUR = timedelta(hours=1)
-
-Sql = Callable[..., None]
-
-
-@pytest.fixture
-def sql(platform: SimulatedPlatform) -> Iterator[Sql]:
-    """Run a statement in the engine's database; its `undo` runs when the test ends."""
-    undone: list[str] = []
-    with platform.postgres.admin(DATABASES["engine"]) as connection:
-
-        def run(statement: str, undo: str = "") -> None:
-            connection.execute(statement)  # type: ignore[call-overload]
-            if undo:
-                undone.append(undo)
-
-        yield run
-        for statement in reversed(undone):
-            connection.execute(statement)  # type: ignore[call-overload]
 
 
 def live(warehouse: Warehouse, stream: str, key: str) -> set[str]:
@@ -314,11 +295,7 @@ def test_a_number_without_a_value_in_a_required_column_stops_the_stream(
 def test_a_first_load_sums_what_fits_and_only_then_spares_the_looking(
     extract: Extract, warehouse: Warehouse, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prices = table(PRICES)
-    columns = [replace(c, nullable=True) if c.type == "numeric" else c for c in prices.columns]
-    lenient = replace(prices, columns=tuple(columns))
-    changed = tuple(lenient if t.stream == PRICES else t for t in CONTRACT)
-    monkeypatch.setattr("orchestration.sources.contract.CONTRACT", changed)
+    without_required_numbers(monkeypatch, PRICES)
     asked: list[bool] = []
     summary = PostgresSource.key_summary
 
