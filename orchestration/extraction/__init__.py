@@ -14,18 +14,16 @@ from orchestration.errors import PaygoError
 from orchestration.extraction import files, jira, postgres, stripe
 from orchestration.extraction.outcome import (
     Extraction,
-    Progress,
     ReconciliationFailure,
     StreamOutcome,
     failed,
     ok,
-    silent,
 )
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT, tables
 from orchestration.warehouse.base import Warehouse
 
-__all__ = ["SOURCES", "Progress", "ReconciliationFailure", "StreamOutcome", "extract_source"]
+__all__ = ["SOURCES", "ReconciliationFailure", "StreamOutcome", "extract_source"]
 
 SOURCES: dict[str, Callable[[Extraction], list[StreamOutcome]]] = {
     "engine": postgres.extract,
@@ -46,7 +44,6 @@ def extract_source(
     as_of: datetime,
     run_id: str,
     streams: Collection[str] | None = None,
-    progress: Progress | None = None,
 ) -> list[StreamOutcome]:
     """Read the streams of one source up to `as_of` and land them; one outcome a stream.
 
@@ -67,7 +64,7 @@ def extract_source(
             outcomes[table.stream] = ok(table, "", known)
     due = [t for t in chosen if t.stream not in outcomes]
     if due:
-        run = Extraction(source, settings, warehouse, as_of, run_id, due, progress or silent)
+        run = Extraction(source, settings, warehouse, as_of, run_id, due)
         attempts = _attempt(run)
         outcomes.update({o.stream: o for o in attempts})
         _record(run, attempts)

@@ -61,43 +61,55 @@ class Checkpoints:
         beginning before `not_before`, from where changes can no longer be followed.
         """
         try:
-            about = json.loads((self._folder / _ABOUT).read_text())
-        except (OSError, ValueError):
+            kept = self._kept(streams, not_before)
+        except (OSError, ValueError, KeyError, TypeError):
+            # A power loss or a full disk cut it; all of it is looked at before any is used.
+            kept = None
+        if kept is None:
             self.forget()
             return None
+        for interrupted in self._folder.glob("*.tmp"):
+            shutil.rmtree(interrupted, ignore_errors=True)
+        self._next = len(self._parts())
+        self._is_open = True
+        return kept
+
+    def _kept(self, streams: Collection[str], not_before: int) -> Kept | None:
+        about = json.loads((self._folder / _ABOUT).read_text())
         fits = (
             about["identity"] == self._identity
             and set(streams) <= set(about["streams"])
             and about["began"] >= not_before
         )
         if not fits:
-            self.forget()
             return None
-        covered = [tuple(s) for part in self._parts() for s in _covered(part)["stretches"]]
-        self._next = len(self._parts())
-        self._is_open = True
+        covered: list[Any] = []
+        for part in self._parts():
+            document = _covered(part)
+            covered += document["stretches"]
+            for stream in document["misfits"]:
+                _read(part, document, stream)
         return Kept(about["began"], _merged(covered))
 
     def begin(self, streams: Collection[str], began: int) -> None:
-        """Start anew."""
+        """Start anew; where nothing can be written nothing is kept."""
         self.forget()
-        self._folder.mkdir(parents=True)
         about = {"identity": self._identity, "streams": sorted(streams), "began": began}
         temporary = self._folder / f"{_ABOUT}.tmp"
-        temporary.write_text(json.dumps(about))
-        temporary.replace(self._folder / _ABOUT)
+        try:
+            self._folder.mkdir(parents=True)
+            temporary.write_text(json.dumps(about))
+            temporary.replace(self._folder / _ABOUT)
+        except OSError:
+            return
         self._is_open = True
 
     def rows(self, stream: str) -> Iterator[Records]:
         """Yield the kept rows of a stream."""
         for part in self._parts():
-            misfits = [Misfit(**m) for m in _covered(part)["misfits"].get(stream, ())]
-            path = part / f"{stream}.arrow"
-            if path.exists():
-                with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-                    table = reader.read_all()
-                for index, batch in enumerate(table.to_batches()):
-                    yield Records(batch, misfits if index == 0 else [])
+            document = _covered(part)
+            if stream in document["misfits"]:
+                yield from _read(part, document, stream)
 
     def add(self, stream: str, records: Records) -> None:
         """Take rows that belong to the next stretch."""
@@ -113,7 +125,10 @@ class Checkpoints:
                 self._write()
 
     def stop(self) -> None:
-        """Write nothing more: a stream of this kind failed, later stretches would lack it."""
+        """Write nothing more: a stream of this kind failed, later stretches would lack it.
+
+        What is written stays good, for the stretches that it names.
+        """
         self._is_open = False
         self._waiting.clear()
 
@@ -133,19 +148,28 @@ class Checkpoints:
         """
         part = self._folder / f"{self._next:06d}"
         temporary = part.with_suffix(".tmp")
-        temporary.mkdir()
+        try:
+            self._fill(temporary)
+            temporary.rename(part)
+        except OSError:
+            # It saves reading again, no more: a run with a full disk goes on without.
+            shutil.rmtree(temporary, ignore_errors=True)
+            self.stop()
+            return
+        self._next += 1
+        self._waiting, self._stretches, self._rows = {}, [], 0
+
+    def _fill(self, folder: Path) -> None:
+        folder.mkdir()
         for stream, waiting in self._waiting.items():
             table = pa.Table.from_batches([r.data for r in waiting])
             options = pa.ipc.IpcWriteOptions(compression="lz4")
-            path = str(temporary / f"{stream}.arrow")
+            path = str(folder / f"{stream}.arrow")
             with pa.ipc.new_file(path, table.schema, options=options) as file:
                 file.write_table(table)
         misfits = {s: [asdict(m) for r in w for m in r.misfits] for s, w in self._waiting.items()}
         document = {"stretches": self._stretches, "misfits": misfits}
-        (temporary / _COVERED).write_text(json.dumps(document))
-        temporary.rename(part)
-        self._next += 1
-        self._waiting, self._stretches, self._rows = {}, [], 0
+        (folder / _COVERED).write_text(json.dumps(document))
 
 
 def gaps(covered: Sequence[Stretch], low: int, high: int) -> list[Stretch]:
@@ -175,3 +199,13 @@ def _merged(stretches: Sequence[Any]) -> tuple[Stretch, ...]:
 def _covered(part: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads((part / _COVERED).read_text())
     return document
+
+
+def _read(part: Path, document: Mapping[str, Any], stream: str) -> list[Records]:
+    """Return a stream's rows of a part; OSError, ValueError or KeyError when it is damaged."""
+    misfits = [Misfit(**m) for m in document["misfits"][stream]]
+    path = str(part / f"{stream}.arrow")
+    with pa.memory_map(path) as source, pa.ipc.open_file(source) as reader:
+        table = reader.read_all()
+    table.validate(full=True)
+    return [Records(b, misfits if n == 0 else []) for n, b in enumerate(table.to_batches())]

@@ -8,6 +8,7 @@ from orchestration.errors import PaygoError
 from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, ok
 from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import RawTable, table
+from orchestration.warehouse.ledger import committed_rows
 from orchestration.warehouse.raw import contract_fingerprint
 
 
@@ -33,7 +34,7 @@ def extract_tickets(run: Extraction) -> list[StreamOutcome]:
 
     issues = table("jira.issues")
     live = run.warehouse.query(
-        f"select * from raw.{issues.raw_name} "
+        f"select * from {committed_rows(issues)} as issues "
         f"qualify row_number() over (partition by {issues.primary_key} order by _as_of desc) = 1"
     )
     names = [c.name for c in issues.landed_columns]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
 from orchestration.settings import Settings
@@ -19,6 +19,7 @@ from orchestration.warehouse.base import (
     LoadResult,
     Scope,
     StagedLoad,
+    StreamCursor,
     Totals,
     Warehouse,
 )
@@ -66,14 +67,17 @@ def _money(totals: Totals) -> str:
     return json.dumps({n: f"{v.normalize():f}" for n, v in sorted(totals.money.items())})
 
 
-class Progress(Protocol):
-    """Told of rows as they arrive; `total` when it is known."""
+def read_whole_at(standing: StreamCursor) -> int:
+    """Return when a stream was last read as a whole (epoch seconds)."""
+    return int(standing.cursor.get("read_whole", standing.as_of.timestamp()))
 
-    def __call__(self, stream: str, rows: int, total: int | None = None) -> None: ...
 
+def is_unreconciled(standing: StreamCursor, until: int, days: int) -> bool:
+    """Whether a stream is to be read whole again at `until` (epoch seconds); `days` 0: never.
 
-def silent(stream: str, rows: int, total: int | None = None) -> None:
-    """Report nothing."""
+    A feed of changes, or a search by update, tells nothing of a change that it has missed.
+    """
+    return days > 0 and until - read_whole_at(standing) >= days * 86_400
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,6 @@ class Extraction:
     as_of: datetime
     run_id: str
     tables: Sequence[RawTable]
-    progress: Progress = field(default=silent)
 
     def stage(self, table: RawTable, mode: LoadMode, *, is_strict: bool = True) -> StagedLoad:
         """Begin the load of one stream."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from orchestration.errors import PaygoError, PermanentFailure
 from orchestration.extraction.backfill import Backfills
-from orchestration.extraction.outcome import Extraction, StreamOutcome
+from orchestration.extraction.outcome import Extraction, StreamOutcome, is_unreconciled
 from orchestration.extraction.stripe_load import StripeLoad
 from orchestration.sources.contract import RawTable
 from orchestration.sources.parallel import Problem, many_threads
@@ -15,7 +15,7 @@ from orchestration.sources.records import ContractMode
 from orchestration.sources.stripe import StripeSource
 from orchestration.sources.stripe_kinds import EVENTS, KINDS, Kind, builders
 from orchestration.sources.stripe_plan import Changes, Covered, Part, StripeReader, read_changes
-from orchestration.warehouse.base import LoadMode, StreamCursor
+from orchestration.warehouse.base import LoadMode
 from orchestration.warehouse.raw import contract_fingerprint
 
 # Events may become visible a little after their second; what was read twice adds no row.
@@ -131,7 +131,7 @@ class StripeExtraction:
 
     def _since(self, family: Sequence[str]) -> int | None:
         """Where the due streams of a family stand together (epoch seconds); None: read anew."""
-        oldest = None
+        oldest, days = None, self._run.settings.stripe_reconcile_days
         floor = self._until - int(timedelta(days=FEED_DAYS).total_seconds())
         for stream in family:
             if stream not in self._tables or self._sweep_only:
@@ -141,16 +141,12 @@ class StripeExtraction:
             if standing is None or standing.cursor.get("contract") != fingerprint:
                 return None
             moment = int(standing.cursor["events_until"]) - OVERLAP_SECONDS
-            if moment < floor or (stream != EVENTS.stream and self._is_unreconciled(standing)):
+            if moment < floor:
+                return None
+            if stream != EVENTS.stream and is_unreconciled(standing, self._until, days):
                 return None
             oldest = moment if oldest is None else min(oldest, moment)
         return oldest
-
-    def _is_unreconciled(self, standing: StreamCursor) -> bool:
-        """Whether the list is to be read whole again, whatever the feed says."""
-        days = self._run.settings.stripe_reconcile_days
-        last = int(standing.cursor.get("read_whole", standing.as_of.timestamp()))
-        return days > 0 and self._until - last >= timedelta(days=days).total_seconds()
 
     def _due(self) -> list[Kind]:
         wanted = set(self._tables)
@@ -209,8 +205,13 @@ class StripeExtraction:
             if self._sweep_only or self._run.warehouse.cursor(EVENTS.stream) is not None:
                 sweep.append(EVENTS)
                 return
-            changes = read_changes(self._source, self._first_feed)
-        records = self._builders[EVENTS.stream].build(changes.events)
+        try:
+            if since[EVENTS.stream] is None:
+                changes = read_changes(self._source, self._first_feed)
+            records = self._builders[EVENTS.stream].build(changes.events)
+        except PaygoError as error:
+            load.fail(error)
+            return
         load.take(Part(EVENTS, EVENTS.stream, records))
 
     def _fail_kind(self, problem: Problem, reader: StripeReader) -> None:

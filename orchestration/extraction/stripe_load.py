@@ -10,7 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from orchestration.errors import PaygoError, TransientFailure
-from orchestration.extraction.outcome import Extraction, StreamOutcome, failed, key_totals, ok
+from orchestration.extraction.outcome import (
+    Extraction,
+    StreamOutcome,
+    failed,
+    key_totals,
+    ok,
+    read_whole_at,
+)
 from orchestration.sources.contract import RawTable
 from orchestration.sources.stripe_plan import Part
 from orchestration.warehouse.base import LoadMode, Scope, StagedLoad, Totals
@@ -41,7 +48,7 @@ class StripeLoad:
         self._mode = mode
         standing = run.warehouse.cursor(table.stream)
         now = int(run.as_of.timestamp())
-        before = standing.cursor.get("read_whole", now) if standing else now
+        before = read_whole_at(standing) if standing else now
         self._fields = fields
         self._known_fields = set(standing.cursor.get("fields", ())) if standing else set()
         self._read_whole = before if mode == "delta" else now
@@ -105,7 +112,6 @@ class StripeLoad:
         if self._waiting:
             self.staged.append(pa.Table.from_batches(self._waiting))
             self._rows += self._waiting_rows
-            self._run.progress(self.table.stream, self._rows)
         self._waiting, self._waiting_rows = [], 0
 
     def commit(self) -> None:
@@ -147,16 +153,14 @@ class StripeLoad:
         rows: Iterable[tuple[str, str]] = (
             (text.split("'")[1], text.split("' ", 1)[1]) for text in sorted(self._violations)
         )
+        where = "not kept: only named parts are" if self.table.kept_paths else "kept in payload"
         new = sorted(self._fields - self._known_fields) if self._known_fields else []
         return [
             *(
                 self._run.schema_change(self.table, "contract_violation", column, detail)
                 for column, detail in rows
             ),
-            *(
-                self._run.schema_change(self.table, "field_added", name, "kept in payload")
-                for name in new
-            ),
+            *(self._run.schema_change(self.table, "field_added", name, where) for name in new),
         ]
 
     @property

@@ -1,8 +1,9 @@
 """Every raw table, declared once.
 
-The DDL of the warehouse, the dbt sources, the extraction queries, the redaction
-of personal data and the contract tests are all derived from `CONTRACT`. Nothing
-here reads a source or a warehouse.
+The DDL of the warehouse, the extraction queries, the redaction of personal data and
+the contract tests are all derived from `CONTRACT`; the tables themselves stand in
+`contract_postgres`, `contract_stripe` and `contract_others`. Nothing here reads a
+source or a warehouse.
 
 Units: money is whole minor units (`*_minor`, int64) unless a column says
 `numeric`; times are UTC timestamps; durations carry their unit in the name.

@@ -13,6 +13,13 @@ from orchestration.sources.contract_types import (
     time,
 )
 
+# What a business writes on the invoices of one customer.
+_INVOICE_TEXTS = (
+    "invoice_settings.custom_fields",
+    "invoice_settings.description",
+    "invoice_settings.footer",
+)
+
 _CUSTOMER_PII = (
     "email",
     "name",
@@ -22,6 +29,7 @@ _CUSTOMER_PII = (
     "description",
     "individual_name",
     "business_name",
+    *_INVOICE_TEXTS,
 )
 
 STRIPE = (
@@ -50,17 +58,22 @@ STRIPE = (
         text("card_brand", "card.brand"),
         time("created_at", "created", required=True),
         payload(),
-        redacted=(
-            "billing_details",
-            "card.fingerprint",
-            "card.last4",
-            "card.exp_month",
-            "card.exp_year",
-            "paypal.payer_email",
-            "paypal.payer_id",
-            "sepa_debit.last4",
-            "sepa_debit.fingerprint",
-            "link.email",
+        # Each type has details of its own (names, dates of birth, account numbers), and new types
+        # come: what is not named here stays out.
+        kept=(
+            "id",
+            "object",
+            "allow_redisplay",
+            "card.brand",
+            "card.country",
+            "card.display_brand",
+            "card.funding",
+            "created",
+            "customer",
+            "customer_account",
+            "livemode",
+            "metadata",
+            "type",
         ),
         # Detaching raises no event that can be relied on, and no metric reads this list.
         sweep_days=7,
@@ -82,7 +95,13 @@ STRIPE = (
         text("subscription_type", "metadata.subscription_type"),
         text("legacy_subscription_type", "metadata.cf:sub:type"),
         payload(),
-        redacted=("description", "items"),
+        redacted=(
+            "description",
+            "items",
+            "cancellation_details.comment",
+            "pending_update.metadata",
+            *_INVOICE_TEXTS,
+        ),
     ),
     stripe_list(
         "subscription_items",
@@ -138,6 +157,10 @@ STRIPE = (
             "customer_phone",
             "customer_shipping",
             "customer_tax_ids",
+            "shipping_details",
+            "last_finalization_error",
+            # The subscription's, as they were: masked where they stand, in the subscription.
+            "parent.subscription_details.metadata",
             "description",
             "footer",
             "custom_fields",
@@ -201,6 +224,7 @@ STRIPE = (
             "shipping",
             "description",
             "last_payment_error",
+            "next_action",
             "statement_descriptor",
             "statement_descriptor_suffix",
         ),
@@ -214,6 +238,5 @@ STRIPE = (
         text("object_id", "data.object.id"),
         text("api_version", "api_version"),
         time("created_at", "created", required=True),
-        append_only=True,
     ),
 )

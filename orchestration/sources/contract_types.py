@@ -19,7 +19,8 @@ none          lands as it is: holds no personal data
 drop          never lands
 hash          lands as a keyed hash (joins still work, the value is gone)
 redact_text   free text: addresses, card numbers and the like are masked by pattern
-redact_paths  a JSON body: the paths of `RawTable.redacted_paths` are removed
+redact_paths  a JSON body: the paths of `RawTable.redacted_paths` are removed; where there are
+              `RawTable.kept_paths`, only these stay
 """
 
 
@@ -49,9 +50,8 @@ class RawTable:
     """Column that moves forward when a row changes; None: swept as a whole."""
     source_relation: str = ""
     """PostgreSQL `schema.table`, Stripe list path, or Jira resource."""
-    append_only: bool = False
-    """True when the source never updates or deletes a row."""
     redacted_paths: tuple[str, ...] = field(default=())
+    kept_paths: tuple[str, ...] = field(default=())
     sweep_days: int = 0
     """A list without reliable events is swept when its last sweep is this many days old."""
 
@@ -141,7 +141,6 @@ def postgres_table(
     primary_key: str,
     *columns: Column,
     schema: str = "public",
-    append_only: bool = False,
 ) -> RawTable:
     """Declare a PostgreSQL table that moves by `updated_at`."""
     return RawTable(
@@ -152,7 +151,6 @@ def postgres_table(
         columns=columns,
         cursor="updated_at",
         source_relation=f"{schema}.{name}",
-        append_only=append_only,
     )
 
 
@@ -162,7 +160,7 @@ def stripe_list(
     path: str,
     *columns: Column,
     redacted: tuple[str, ...] = (),
-    append_only: bool = False,
+    kept: tuple[str, ...] = (),
     sweep_days: int = 0,
 ) -> RawTable:
     return RawTable(
@@ -173,7 +171,7 @@ def stripe_list(
         columns=columns,
         source_relation=path,
         redacted_paths=redacted,
-        append_only=append_only,
+        kept_paths=kept,
         sweep_days=sweep_days,
     )
 

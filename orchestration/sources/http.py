@@ -104,7 +104,8 @@ class HttpSource(Closing):
                     self._governor.answered(endpoint)
                     return answer
                 problem = self._describe(answer)
-                if answer.status == 429 and "lock" not in problem:
+                # Two requests for one object met: no sign of speed.
+                if answer.status == 429 and "lock_timeout" not in problem:
                     self._governor.refused(endpoint, problem)
                 hint = self._retry_after(answer)
             if attempt + 1 < self._retry.attempts:
@@ -119,6 +120,8 @@ class HttpSource(Closing):
         reason = answer.headers.get("stripe-rate-limited-reason", "")
         for header in _QUOTA_HEADERS:
             reason = reason or answer.headers.get(header, "")
+        if answer.status == 429:
+            reason = reason or _code(answer)
         if "quota" in reason.lower():
             raise TransientFailure(
                 f"{self.name} refuses more requests: {reason}",
@@ -167,6 +170,14 @@ def _plain(headers: Mapping[str, str]) -> dict[str, str]:
 def _basic(user: str, password: str) -> dict[str, str]:
     login = base64.b64encode(f"{user}:{password}".encode()).decode()
     return {"Authorization": f"Basic {login}"}
+
+
+def _code(answer: Answer) -> str:
+    """Return `error.code` of a JSON body, where some reasons stand alone; empty without."""
+    try:
+        return str(orjson.loads(answer.body)["error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def json_object(answer: Answer, source: str, path: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Values that no column can hold: the rules, the same for every source. Nothing is read here.
 
-Each use of a rule leaves a `Misfit` with the original text; it is committed with the
-load as a row of `ops.quarantine`.
+Each use of a rule leaves a `Misfit` with the original text (of personal data: a marker); it
+is committed with the load as a row of `ops.quarantine`.
 
 nul_stripped   U+0000 is taken out of a text
 time_clamped   an infinite time, or one outside the years 0001-9999, becomes the nearest inside
@@ -21,6 +21,9 @@ from decimal import Decimal
 MIN_TIME = datetime(1, 1, 1)  # noqa: DTZ001 - stored times are UTC without a zone
 MAX_TIME = datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001
 
+WITHHELD = "(withheld: personal data)"
+"""Stands in a `Misfit` for the original of a column that may not land as it is."""
+
 _SCALE = 9
 _WHOLE_DIGITS = 29
 
@@ -39,6 +42,10 @@ def unfit_decimal(number: Decimal) -> bool:
     """Say whether DECIMAL(38, 9) cannot hold the number exactly."""
     if not number.is_finite():
         return True
-    exponent = number.normalize().as_tuple().exponent
+    if not number:
+        return False
+    # By its digits: normalize() would round them to the context's 28.
+    _, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int)
-    return exponent < -_SCALE or number.adjusted() >= _WHOLE_DIGITS
+    beyond = digits[exponent + _SCALE :] if exponent < -_SCALE else ()
+    return any(beyond) or number.adjusted() >= _WHOLE_DIGITS

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ import pyarrow as pa
 from orchestration.errors import ContractViolation
 from orchestration.sources.arrow import ARROW_TYPES, landed_schema
 from orchestration.sources.contract import Column, RawTable
-from orchestration.sources.misfits import Misfit
+from orchestration.sources.misfits import WITHHELD, Misfit
 from orchestration.sources.redact import (
     hasher,
     mask_emails,
@@ -33,6 +33,7 @@ from orchestration.sources.values import CONVERTERS, MILLISECONDS
 ContractMode = Literal["enforce", "report"]
 
 _ABSENT = object()
+_UNDER_NULL = object()
 
 # Arrow's own pool gives small arrays back to the system and has new pages cleared for the next.
 _POOL = pa.system_memory_pool()
@@ -62,19 +63,29 @@ class _Page:
         self._holders: dict[str, list[Any]] = {}
 
     def values(self, path: str) -> list[Any]:
-        """Return what stands at a path in each object."""
+        """Return what stands at a path in each object; below a part that is null, None.
+
+        `_ABSENT`: not there. All are when no object has it, null parts or not.
+        """
+        found = self._found(path)
+        if "." not in path or _UNDER_NULL not in found:
+            return found
+        if _ABSENT in found and all(v is _ABSENT or v is _UNDER_NULL for v in found):
+            return [_ABSENT] * len(found)
+        return [None if v is _UNDER_NULL else v for v in found]
+
+    def _found(self, path: str) -> list[Any]:
         holder, _, name = path.rpartition(".")
-        if not holder:
-            try:
-                return list(map(itemgetter(name), self.bodies))
-            except KeyError:
-                return [body.get(name, _ABSENT) for body in self.bodies]
-        holders = self._at(holder)
+        holders = self._at(holder) if holder else self.bodies
         try:
             return list(map(itemgetter(name), holders))
         except (KeyError, TypeError):
-            # Below a part that is null or of another kind there is nothing to find.
-            return [h.get(name) if type(h) is dict else h for h in holders]
+            return [_below(h, name) for h in holders]
+
+    def has_place_for(self, path: str) -> bool:
+        """Say whether any object has the part in which the last one of the path would stand."""
+        holder = path.rpartition(".")[0]
+        return not holder or any(v is not _ABSENT for v in self._at(holder))
 
     def remove(self, path: str) -> None:
         """Take what stands at a path out of each object."""
@@ -85,8 +96,33 @@ class _Page:
 
     def _at(self, path: str) -> list[Any]:
         if path not in self._holders:
-            self._holders[path] = self.values(path)
+            self._holders[path] = self._found(path)
         return self._holders[path]
+
+
+def _below(holder: Any, name: str) -> Any:
+    if type(holder) is dict:
+        return holder.get(name, _ABSENT)
+    return _UNDER_NULL if holder is None or holder is _UNDER_NULL else _ABSENT
+
+
+def _tree(paths: Iterable[str]) -> Body:
+    """Return dotted paths as objects in objects; a path ends in an empty one."""
+    tree: Body = {}
+    for path in paths:
+        branch = tree
+        for part in path.split("."):
+            branch = branch.setdefault(part, {})
+    return tree
+
+
+def _only(value: Any, tree: Body) -> Any:
+    """Return of a JSON value what the tree names; None where it names parts of no object."""
+    if not tree or value is None:
+        return value
+    if type(value) is not dict:
+        return None
+    return {name: _only(value[name], part) for name, part in tree.items() if name in value}
 
 
 def _sorted_json(body: Body) -> bytes:
@@ -97,12 +133,23 @@ def _masked(body: Body, text: bytes) -> bytes:
     return _sorted_json(redact_strings(body)) if may_hold_personal_data(text) else text
 
 
-def _mask_part(page: _Page, name: str) -> None:
-    """Mask the texts of a part of each object, in place."""
-    with_part = [body for body in page.bodies if body.get(name)]
-    if may_hold_personal_data(orjson.dumps([body[name] for body in with_part])):
-        for body in with_part:
-            body[name] = redact_strings(body[name])
+def _mask_part(bodies: Sequence[Body], name: str) -> bool:
+    """Mask the texts of a part of each object, in place; say whether there may have been any."""
+    with_part = [body for body in bodies if body.get(name)]
+    if not may_hold_personal_data(orjson.dumps([body[name] for body in with_part])):
+        return False
+    for body in with_part:
+        body[name] = redact_strings(body[name])
+    return True
+
+
+def _without_emails(text: bytes) -> bytes:
+    # In the decoded texts: behind a backslash stands the letter of an escape, no local part.
+    return _sorted_json(mask_emails(orjson.loads(text)))
+
+
+def _without_nul(text: bytes) -> bytes:
+    return _NUL.sub(rb"\1", text)
 
 
 class RecordBuilder:
@@ -110,8 +157,9 @@ class RecordBuilder:
 
     `free_text` names the top-level part that people typed and that is masked by pattern in the
     payload; an empty text: the whole object. `milliseconds` names columns of times that are
-    counted so. `conditional` names the top-level parts that an object need not have (metadata, the
-    details of one payment method type). `computed` gives columns that are no plain path.
+    counted so. `conditional` names the parts, by dotted path, that an object need not have
+    (metadata, the details of one payment method type). `computed` gives columns that are no plain
+    path.
     In `report` mode violations are collected and the value becomes NULL; rows without
     their key are left out.
     """
@@ -135,6 +183,7 @@ class RecordBuilder:
         self._computed = computed or {}
         self._milliseconds = frozenset(milliseconds)
         self._schema = landed_schema(table)
+        self._kept = _tree(table.kept_paths)
         self._key = next(c for c in table.landed_columns if c.name == table.primary_key)
         self.fields: set[str] = set()
         """Names of the top-level fields that objects have had so far; new ones stay in payload."""
@@ -154,6 +203,9 @@ class RecordBuilder:
                 arrays.append(pa.array(self._payloads(page), pa.string(), memory_pool=_POOL))
             else:
                 values = self._values(page, column)
+                if _ABSENT in values:
+                    self._absent(page, column, values, violations)
+                    values = [None if v is _ABSENT else v for v in values]
                 arrays.append(self._array(column, values, keys, misfits, violations))
         return Records(
             pa.RecordBatch.from_arrays(arrays, schema=self._schema_of()), misfits, violations
@@ -175,18 +227,20 @@ class RecordBuilder:
                 self.fields.update(body)
         for path in self.table.redacted_paths:
             page.remove(path)
-        if self._free_text:
-            _mask_part(page, self._free_text)
-        texts = [_sorted_json(body) for body in page.bodies]
+        bodies = [_only(body, self._kept) for body in page.bodies] if self._kept else page.bodies
+        texts = [_sorted_json(body) for body in bodies]
         # One look at all of them: most pages hold nothing to mask. No pattern crosses a line.
         whole = b"\n".join(texts)
-        if self._free_text == "" and may_hold_personal_data(whole):
-            texts = [_masked(b, t) for b, t in zip(page.bodies, texts, strict=True)]
-        if b"@" in whole:
-            texts = [mask_emails(text.decode()).encode() for text in texts]
-        # An escaped NUL is taken out of the text as it is out of the typed columns.
         if b"\\u0000" in whole:
-            texts = [_NUL.sub(rb"\1", text) for text in texts]
+            # Out of the text as out of the typed columns, and first: a pattern stops at it.
+            texts = [_without_nul(text) for text in texts]
+            bodies, whole = [orjson.loads(text) for text in texts], b"\n".join(texts)
+        if self._free_text == "" and may_hold_personal_data(whole):
+            texts = [_masked(b, t) for b, t in zip(bodies, texts, strict=True)]
+        elif self._free_text and _mask_part(bodies, self._free_text):
+            texts = [_sorted_json(body) for body in bodies]
+        if b"@" in whole:
+            texts = [_without_emails(text) if b"@" in text else text for text in texts]
         return texts
 
     def _array(
@@ -197,14 +251,15 @@ class RecordBuilder:
         misfits: list[Misfit],
         violations: list[str],
     ) -> pa.Array:
-        if _ABSENT in values:
-            self._absent(column, values, violations)
-            values = [None if v is _ABSENT else v for v in values]
         convert = CONVERTERS.get(column.type)
         if column.name in self._milliseconds:
             convert = MILLISECONDS
         if convert is not None:
+            before = len(misfits)
             values = convert(column, values, keys, misfits, self._wrong(column, violations))
+            if column.pii != "none":
+                # Masked by pattern a text could show what its NUL hides from the pattern.
+                misfits[before:] = [replace(m, value_text=WITHHELD) for m in misfits[before:]]
         if column.pii == "hash":
             hashes = {v: self._hash(v) for v in set(values)}
             values = [hashes[v] for v in values]
@@ -216,16 +271,22 @@ class RecordBuilder:
             self._violation(column, f"has no value in row {key}", violations)
         return array
 
-    def _absent(self, column: Column, values: list[Any], violations: list[str]) -> None:
-        top = (column.path or column.name).split(".")[0]
-        if top in self._conditional or any(v is not _ABSENT for v in values):
-            return
+    def _absent(
+        self, page: _Page, column: Column, values: list[Any], violations: list[str]
+    ) -> None:
         where = column.path or column.name
+        is_conditional = any(
+            f"{where}.".startswith(f"{part}.") and page.has_place_for(part)
+            for part in self._conditional
+        )
+        if is_conditional or any(v is not _ABSENT for v in values):
+            return
         self._violation(column, f"is missing: no object has {where!r}", violations)
 
     def _wrong(self, column: Column, violations: list[str]) -> Callable[[Any, Any, str], None]:
         def wrong(key: Any, value: Any, wanted: str) -> None:
-            shown = repr(value) if isinstance(value, int | float | bool) else type(value).__name__
+            is_shown = column.pii == "none" and isinstance(value, int | float | bool)
+            shown = repr(value) if is_shown else type(value).__name__
             self._violation(column, f"is not {wanted} but {shown} in row {key}", violations)
 
         return wrong

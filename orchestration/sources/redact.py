@@ -16,7 +16,24 @@ from typing import Any
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9](?:[A-Za-z0-9\-]*\.)+[A-Za-z]{2,24}\b")
 _CARD = re.compile(r"(?<![\w.+\-])\d(?:[ \-]?\d){12,18}(?![\w\-])")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+
+# Characters of an IBAN by country (registry of ISO 13616): what follows one without a gap, or
+# as a capital word, must not hide it from its checksum.
+_IBAN_COUNTRIES = {
+    15: "NO", 16: "BE", 18: "DK FI FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK",
+    21: "CH HR LI LV", 22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR",
+    27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+    29: "BR EG PS QA UA", 30: "JO KW MU", 31: "MT SC", 32: "LC", 33: "RU",
+}  # fmt: skip
+_IBAN = re.compile(
+    r"\b(?:"
+    + "|".join(
+        rf"(?:{names.replace(' ', '|')})\d{{2}}(?: ?[A-Z0-9]){{{length - 4}}}"
+        for length, names in _IBAN_COUNTRIES.items()
+    )
+    + ")"
+)
 _PHONE = re.compile(
     r"(?<![\w+])(?:\+\d{1,3}[ .\-]?(?:\(\d{1,4}\)[ .\-]?)?\d(?:[ .\-]?\d){6,12}"
     r"|\(\d{3}\) ?\d{3}[ .\-]\d{4}|\d{3}-\d{3}-\d{4})(?![\w\-])"
@@ -127,9 +144,16 @@ def may_hold_personal_data(json_text: bytes) -> bool:
     return b"0000000000000" in bare or b"+00000000" in bare
 
 
-def mask_emails(json_text: str) -> str:
-    """Mask addresses in a JSON text; the pattern cannot cross a quote, so it stays JSON."""
-    return _EMAIL.sub("[email]", json_text) if "@" in json_text else json_text
+def mask_emails(value: Any) -> Any:
+    """Return the JSON value with the addresses in its texts and in its objects' keys masked."""
+    kind = type(value)
+    if kind is str:
+        return _EMAIL.sub("[email]", value) if "@" in value else value
+    if kind is dict:
+        return {mask_emails(k): mask_emails(v) for k, v in value.items()}
+    if kind is list:
+        return [mask_emails(item) for item in value]
+    return value
 
 
 def hasher(key: bytes) -> Callable[[str | None], str | None]:

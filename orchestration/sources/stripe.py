@@ -7,11 +7,16 @@ is decided by `stripe_plan`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestration.closing import Closing
-from orchestration.errors import PaygoError, PermanentFailure, TransientFailure
+from orchestration.errors import (
+    ContractViolation,
+    PaygoError,
+    PermanentFailure,
+    TransientFailure,
+)
 from orchestration.settings import STRIPE_API_VERSION
 from orchestration.sources.governor import Governor
 from orchestration.sources.http import HttpSource, json_object
@@ -25,6 +30,35 @@ Object = dict[str, Any]
 def endpoint_of(path: str) -> str:
     """Return what Stripe counts together: the resource, without ids (`invoices/lines`)."""
     return "/".join(path.split("/")[2::2])
+
+
+def created_of(body: Object, stream: str) -> int:
+    """Return when an object was made (epoch seconds); ContractViolation when it does not say."""
+    created = body.get("created")
+    if type(created) is not int:
+        said = type(created).__name__
+        row = body.get("id")
+        raise violation(f"{stream}: column 'created_at' is not a time but {said} in row {row}")
+    return created
+
+
+def not_repeated(path: str, page: Sequence[Object], after: str | None) -> None:
+    """Hold a page against the id that it was to come after: paging on would have no end."""
+    if page and page[-1]["id"] == after:
+        raise TransientFailure(
+            f"Stripe's list {path} repeats its page after {after}",
+            tried="paging; nothing of this list was landed",
+            todo="run again; when it stays, see what stands between here and Stripe",
+        )
+
+
+def violation(what: str) -> ContractViolation:
+    """Return the error for an object without what a list is followed by."""
+    return ContractViolation(
+        what,
+        tried="finding a place in a list; nothing of this stream was landed",
+        todo="see what changed in the source, then change the contract",
+    )
 
 
 class StripeSource(Closing):
@@ -62,7 +96,7 @@ class StripeSource(Closing):
         Errors: PermanentFailure when the key is refused, naming the missing permission.
         """
         data, _ = self.page("/v1/events", {"limit": 1})
-        return int(data[0]["created"]) if data else None
+        return created_of(data[0], "stripe.events") if data else None
 
     def page(self, path: str, params: Mapping[str, Any]) -> tuple[list[Object], bool]:
         """Return one page and whether there is more; an answer that does not say so is an error."""
@@ -75,6 +109,9 @@ class StripeSource(Closing):
                 tried="reading one page; a list is never taken as finished without that evidence",
                 todo="run again; when it stays, see what stands between here and Stripe",
             )
+        for body in data:
+            if not isinstance(body, dict) or not isinstance(body.get("id"), str):
+                raise violation(f"Stripe's list {path} has an object without an id")
         if has_more and not data:
             raise TransientFailure(f"Stripe's list {path} says there is more after an empty page")
         return data, has_more
@@ -85,11 +122,10 @@ class StripeSource(Closing):
         while True:
             cursor = {} if after is None else {"starting_after": after}
             data, has_more = self.page(path, {"limit": PAGE, **params, **cursor})
+            not_repeated(path, data, after)
             yield data
             if not has_more:
                 return
-            if data[-1]["id"] == after:
-                raise TransientFailure(f"Stripe's list {path} repeats its page after {after}")
             after = data[-1]["id"]
 
     def retrieve(self, path: str, params: Mapping[str, Any] | None = None) -> Object | None:
@@ -109,8 +145,10 @@ class StripeSource(Closing):
         if has_more is None:
             raise TransientFailure(f"the list {field!r} of {parent.get('id')} has no 'has_more'")
         while has_more:
-            cursor = {"starting_after": found[-1]["id"]} if found else {}
+            after = found[-1]["id"] if found else None
+            cursor = {"starting_after": after} if after else {}
             data, has_more = self.page(path, {"limit": PAGE, **params, **cursor})
+            not_repeated(path, data, after)
             found.extend(data)
         return found
 
@@ -121,7 +159,9 @@ class StripeSource(Closing):
         if answer.status == 200:
             self._version(answer)
             return json_object(answer, "Stripe", path)
-        if answer.status == 404 and may_be_missing:
+        # A gateway's 404 says nothing of the object: only Stripe's own word makes it gone.
+        is_gone = answer.status == 404 and _error(answer, path).get("code") == "resource_missing"
+        if may_be_missing and is_gone:
             return None
         raise _refusal(answer, path)
 
@@ -135,12 +175,17 @@ class StripeSource(Closing):
             )
 
 
-def _refusal(answer: Answer, path: str) -> PaygoError:
+def _error(answer: Answer, path: str) -> Object:
+    """Return the `error` of an answer in Stripe's words; empty when somebody else answered."""
     try:
-        error = json_object(answer, "Stripe", path).get("error") or {}
+        error = json_object(answer, "Stripe", path).get("error")
     except TransientFailure:
-        error = {}
-    message = error.get("message") if isinstance(error, dict) else None
+        return {}
+    return error if isinstance(error, dict) else {}
+
+
+def _refusal(answer: Answer, path: str) -> PaygoError:
+    message = _error(answer, path).get("message")
     said = f"Stripe says: {message}" if message else f"HTTP {answer.status}"
     if answer.status == 401:
         return PermanentFailure(

@@ -6,20 +6,30 @@ lines and payments, paged to the end. Nothing is landed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.sources.contract import table
 from orchestration.sources.records import ContractMode, RecordBuilder
-from orchestration.sources.stripe import Object, StripeSource
+from orchestration.sources.stripe import Object, StripeSource, violation
 
 Exploded = dict[str, list[Object]]
 """Objects by stream name."""
 
-# Parts that an object need not have: metadata keys, the details of one payment method type,
-# the quantity of a metered item.
-_CONDITIONAL = ("metadata", "card", "quantity")
+# Parts that an object need not have; everything else Stripe sends, as null when it is empty.
+_CONDITIONAL = (
+    # Keys of our own.
+    "metadata",
+    # The details of one type: of payment methods, of payments, of prices.
+    "card",
+    "payment.payment_intent",
+    "pricing.price_details",
+    # A metered item has none.
+    "quantity",
+    # A preview, such as that of an upcoming invoice, has no id yet.
+    "data.object.id",
+)
 
 
 @dataclass(frozen=True)
@@ -99,14 +109,16 @@ def explode(source: StripeSource, kind: Kind, objects: Sequence[Object]) -> Expl
             for o in objects
             for line in source.children(o, "lines", f"/v1/invoices/{o['id']}/lines", {})
         ]
-        # Only there when it was asked for: changed invoices are read with their payments.
-        if payments := [
-            p
-            for o in objects
-            if "payments" in o
-            for p in source.children(o, "payments", "/v1/invoice_payments", {"invoice": o["id"]})
-        ]:
-            found["stripe.invoice_payments"] = payments
+        # Only there when it was asked for: changed invoices are read with their payments, be
+        # there none any more.
+        if with_payments := [o for o in objects if "payments" in o]:
+            found["stripe.invoice_payments"] = [
+                p
+                for o in with_payments
+                for p in source.children(
+                    o, "payments", "/v1/invoice_payments", {"invoice": o["id"]}
+                )
+            ]
     return found
 
 
@@ -121,10 +133,14 @@ def builders(hash_key: bytes, mode: ContractMode = "enforce") -> dict[str, Recor
     }
 
 
-Emit = Callable[[Kind, Sequence[Object]], None]
-
-
 def object_of(event: Mapping[str, Any]) -> tuple[str, str]:
-    """Return (object type, id) of what an event is about; empty texts when it does not say."""
-    body = event.get("data", {}).get("object", {})
+    """Return (object type, id) of what an event is about; a preview's id is empty.
+
+    Errors: ContractViolation when the event does not say what it is, or about what.
+    """
+    data = event.get("data")
+    body = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(body, dict) or not isinstance(event.get("type"), str):
+        lacks = "type" if isinstance(body, dict) else "data.object"
+        raise violation(f"{EVENTS.stream}: no {lacks!r} in row {event.get('id')}")
     return str(body.get("object") or ""), str(body.get("id") or "")

@@ -13,7 +13,13 @@ from functools import partial
 from orchestration.errors import PaygoError
 from orchestration.sources.parallel import Crew, Problem
 from orchestration.sources.records import RecordBuilder, Records
-from orchestration.sources.stripe import PAGE, Object, StripeSource
+from orchestration.sources.stripe import (
+    PAGE,
+    Object,
+    StripeSource,
+    created_of,
+    not_repeated,
+)
 from orchestration.sources.stripe_kinds import EVENTS, Exploded, Kind, explode, object_of
 
 # From so many new objects on, one list call is cheaper than retrieving each.
@@ -75,16 +81,22 @@ class Changes:
 
 
 def read_changes(source: StripeSource, since: int) -> Changes:
-    """List the events created at or after `since` (epoch seconds)."""
+    """List the events created at or after `since` (epoch seconds).
+
+    Errors: ContractViolation when one does not say what it is, when, or about what.
+    """
     changes = Changes()
     for events in source.pages(EVENTS.path, {"created[gte]": str(since)}):
         changes.events.extend(events)
         for event in events:
+            changes.newest = max(changes.newest or 0, created_of(event, EVENTS.stream))
             kind, object_id = object_of(event)
+            if not object_id:
+                # A preview, such as that of an upcoming invoice: there is nothing to read.
+                continue
             changes.touched.setdefault(kind, set()).add(object_id)
-            if str(event["type"]).endswith(".created"):
+            if event["type"].endswith(".created"):
                 changes.new.setdefault(kind, set()).add(object_id)
-            changes.newest = max(changes.newest or 0, int(event["created"]))
     return changes
 
 
@@ -149,12 +161,13 @@ class StripeReader:
             cursor = {} if after is None else {"starting_after": after}
             params = {"limit": PAGE, **kind.list_params, **bounds, **cursor}
             objects, has_more = self._source.page(kind.path, params)
+            not_repeated(kind.path, objects, after)
             reached = bottom
             if has_more:
                 # Others of the oldest second may stand on the next page.
-                after, oldest = objects[-1]["id"], int(objects[-1]["created"])
+                after, oldest = objects[-1]["id"], created_of(objects[-1], kind.stream)
                 reached = oldest + 1
-                span = max(int(objects[0]["created"]) - oldest, 1)
+                span = max(created_of(objects[0], kind.stream) - oldest, 1)
                 middle = max(bottom + (oldest - bottom) // 2, oldest - pages * span)
                 is_worth_it = oldest - bottom >= _SMALLEST_PAGES * span
                 if is_worth_it and bottom < middle < oldest and self._could_use_another(kind):

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.errors import ContractViolation
 from orchestration.settings import Settings
 from orchestration.sources.contract import table
 from orchestration.sources.stripe_kinds import builders
@@ -85,6 +86,77 @@ def test_example_fills_its_columns(kind: str, tmp_path: Path) -> None:
     empty = {c.name for c in contract.landed_columns if row[c.name] is None}
     assert empty == EMPTY[kind]
     assert violations == []
+
+
+def children(kind: str, field: str, **more: str) -> list[dict[str, Any]]:
+    return [{**more, **child} for child in EXAMPLES[kind][field]["data"]]
+
+
+ALONE = [
+    *((stream, EXAMPLES[kind]) for kind, stream in STREAMS.items()),
+    *(("stripe.subscription_items", i) for i in children("subscription", "items")),
+    *(("stripe.invoice_line_items", i) for i in children("invoice", "lines", invoice="in_1")),
+]
+
+
+@pytest.mark.parametrize(("stream", "example"), ALONE, ids=[stream for stream, _ in ALONE])
+def test_an_example_alone_breaks_no_contract(stream: str, example: dict[str, Any]) -> None:
+    records = builders(b"key")[stream].build([json.loads(json.dumps(example))])
+    assert records.data.num_rows == 1 and records.misfits == []
+
+
+def nested(stream: str) -> list[str]:
+    return [c.path for c in table(stream).landed_columns if c.path and "." in c.path]
+
+
+OWN = ("metadata.",)
+OF_ONE_TYPE = {
+    "card.brand": "payment_method",
+    "payment.payment_intent": "invoice_payment",
+    "pricing.price_details.price": "line_item",
+    "data.object.id": "event",
+}
+NESTED = [
+    (kind, path)
+    for kind, stream in STREAMS.items()
+    for path in nested(stream)
+    if path not in OF_ONE_TYPE and not path.startswith(OWN)
+]
+
+
+@pytest.mark.parametrize(("kind", "path"), NESTED)
+def test_a_nested_field_that_is_gone_is_missed(kind: str, path: str) -> None:
+    body = json.loads(json.dumps(EXAMPLES[kind]))
+    *above, name = path.split(".")
+    holder = body
+    for part in above:
+        holder = holder[part]
+    holder[f"renamed_{name}"] = holder.pop(name)
+    with pytest.raises(ContractViolation, match=f"is missing: no object has '{path}'"):
+        builders(b"key")[STREAMS[kind]].build([body])
+
+
+def test_of_a_payment_method_only_named_parts_land(tmp_path: Path) -> None:
+    row, _ = land("payment_method", tmp_path)
+    payload = json.loads(row["payload"])
+    assert payload.pop("card") == {
+        "brand": "visa", "country": "US", "display_brand": "visa", "funding": "credit"
+    }  # fmt: skip
+    example = EXAMPLES["payment_method"]
+    assert payload == {k: v for k, v in example.items() if k not in ("card", "billing_details")}
+
+
+def test_a_text_where_parts_are_named_does_not_land() -> None:
+    body = {**EXAMPLES["payment_method"], "card": "4242", "type": "card"}
+    builder = builders(b"key", "report")["stripe.payment_methods"]
+    (row,) = builder.build([body]).data.to_pylist()
+    assert json.loads(row["payload"])["card"] is None
+
+
+def test_the_place_of_a_part_of_one_type_is_missed() -> None:
+    line = {k: v for k, v in EXAMPLES["line_item"].items() if k != "pricing"}
+    with pytest.raises(ContractViolation, match=r"no object has 'pricing.price_details.price'"):
+        builders(b"key")["stripe.invoice_line_items"].build([line])
 
 
 def test_money_and_times_are_exact(tmp_path: Path) -> None:

@@ -256,6 +256,45 @@ def test_labelled_tickets_travel_unchanged(
         assert row["labels"] == ticket["labels"]
 
 
+def test_a_gateway_that_knows_no_path_deletes_nothing(
+    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    streams = {"stripe.customers", "stripe.payment_intents"}
+    extract("stripe", streams=streams)
+    platform.fault("status", "stripe", path="/v1/customers/", status=404, count=9)
+    outcomes = extract("stripe", streams=streams, as_of=BASE + timedelta(hours=1))
+    assert "refused GET /v1/customers/cus_" in str(outcomes["stripe.customers"].error)
+    assert len(keys(warehouse, "stripe__customers", "customer_id")) == 25
+    assert outcomes["stripe.payment_intents"].status == "ok"
+
+
+def test_events_about_an_upcoming_invoice_ask_for_none(
+    extract: Extract, platform: SimulatedPlatform
+) -> None:
+    extract("stripe")
+    upcoming = {"type": "invoice.upcoming", "data": {"object": {"object": "invoice"}}}
+    platform.switch(stripe_shape={"event": upcoming})
+    platform.take_requests()
+    outcomes = extract("stripe", as_of=BASE + timedelta(hours=1))
+    assert {o.status for o in outcomes.values()} == {"ok"}
+    asked = platform.take_requests()
+    assert not [path for path in asked if path.startswith("stripe /v1/invoices/")]
+
+
+def test_the_only_payment_of_the_only_changed_invoice_goes(
+    extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
+) -> None:
+    streams = {"stripe.invoices", "stripe.invoice_payments", "stripe.events"}
+    extract("stripe", streams=streams)
+    none = {"object": "list", "data": [], "has_more": False, "url": "/v1/invoice_payments"}
+    platform.switch(stripe_shape={"invoice": {"payments": none}})
+    outcome = extract("stripe", streams=streams, as_of=BASE + timedelta(hours=1))
+    payments = outcome["stripe.invoice_payments"]
+    assert (payments.mode, payments.rows_appended, payments.rows_deleted) == ("delta", 0, 1)
+    found = keys(warehouse, "stripe__invoice_payments", "invoice_payment_id")
+    assert found == {f"inpay_{n:024d}" for n in range(2, 14)}
+
+
 def test_changes_and_deletions_of_the_next_day(
     extract: Extract, platform: SimulatedPlatform, warehouse: Warehouse
 ) -> None:

@@ -23,6 +23,7 @@ CARD = "4000 0566 5566 5556"
 IBAN = "DE89 3704 0044 0532 0130 00"
 PHONE = "+49 170 1234567"
 NAME = "Canarina {}"
+ACCOUNT = "canary.account:{}"
 STREET = "Kanarienstrasse 99 {}"
 FRAGMENTS = (
     b"canary.", b"leak-example", b"Canarina", b"Kanarienstrasse", b"4000 0566", b"4000056655665556",
@@ -40,36 +41,77 @@ def stripe_shapes() -> dict[str, dict[str, Any]]:
         "phone": PHONE,
         "address": address,
     }
+    texts = dict.fromkeys(("custom_fields", "description", "footer"), NAME.format("settings"))
     return {
         "customer": {
             **person, "shipping": person, "description": NAME.format("description"),
             "metadata": {"account_id": "acc_1", "note": FREE_TEXT},
+            "invoice_settings": texts,
         },
         "invoice": {
             "customer_email": EMAIL.format("invoice"), "customer_name": NAME.format("invoice"),
             "customer_address": address, "customer_phone": PHONE, "customer_shipping": person,
             "description": FREE_TEXT, "footer": NAME.format("footer"),
-            "metadata": {"note": FREE_TEXT},
+            "metadata": {"note": FREE_TEXT}, "shipping_details": person,
+            "last_finalization_error": {"payment_method": {"billing_details": person}},
+            "parent": {
+                "subscription_details": {"subscription": "sub_1", "metadata": {"n": FREE_TEXT}},
+            },
         },
         "payment_intent": {
             "receipt_email": EMAIL.format("receipt"), "shipping": person,
             "description": NAME.format("intent"),
             "last_payment_error": {"payment_method": {"billing_details": person}},
+            "next_action": {"display_bank_transfer_instructions": {"holder": person}},
         },
         "payment_method": {
             "billing_details": person,
-            "card": {"brand": "visa", "last4": "1234567", "fingerprint": "cnry_fp"},
+            "card": {
+                "brand": "visa", "last4": "1234567", "fingerprint": "cnry_fp",
+                "wallet": {"type": "apple_pay", "shipping_address": address},
+            },
+            "card_present": {"cardholder_name": NAME.format("card"), "brand": "visa"},
+            "klarna": {"dob": {"year": 1234567}}, "boleto": {"tax_id": "1234567"},
+            "cashapp": {"cashtag": NAME.format("cashtag"), "buyer_id": "cnry_fp"},
+            "us_bank_account": {"last4": "1234567", "fingerprint": "cnry_fp"},
+            "sepa_debit": {"last4": "1234567", "fingerprint": "cnry_fp"},
+            "type_of_tomorrow": {"holder": person}, "metadata": {"n": FREE_TEXT},
         },
-        "subscription": {"description": NAME.format("subscription"), "metadata": {"n": FREE_TEXT}},
+        "subscription": {
+            "description": NAME.format("subscription"), "metadata": {"n": FREE_TEXT},
+            "cancellation_details": {"comment": NAME.format("comment"), "reason": None},
+            "pending_update": {"metadata": {"n": FREE_TEXT}}, "invoice_settings": texts,
+        },
     }  # fmt: skip
+
+
+# A text that does not fit is kept aside: not with what it says.
+WITH_NUL = "\x00" + FREE_TEXT.replace("canary", "cana\x00ry").replace("34567", "3\x004567")
+
+
+def document_with_mention() -> dict[str, Any]:
+    mention = {"id": ACCOUNT.format("mention"), "text": "@" + NAME.format("mention")}
+    texts = [{"type": "text", "text": text} for text in (FREE_TEXT, WITH_NUL)]
+    line = [*texts, {"type": "mention", "attrs": mention}]
+    paragraph = {"type": "paragraph", "content": line}
+    item = {"type": "listItem", "content": [paragraph]}
+    return {"type": "doc", "version": 1, "content": [{"type": "bulletList", "content": [item]}]}
 
 
 def plant(platform: SimulatedPlatform) -> None:
     platform.switch(
         stripe_shape=stripe_shapes(),
-        jira_shape={"reporter": {"displayName": NAME.format("jira"), "emailAddress": EMAIL}},
-    )
-    platform.load_issues([issue(1, summary=FREE_TEXT, description=FREE_TEXT)])
+        jira_shape={
+            "reporter": {"displayName": NAME.format("jira"), "emailAddress": EMAIL},
+            "description": document_with_mention(),
+        },
+        jira_item_shape={
+            "field": "assignee", "fieldId": "assignee", "from": ACCOUNT.format("before"),
+            "fromString": NAME.format("before"), "to": ACCOUNT.format("after"),
+            "toString": NAME.format("after"), "tmpToAccountId": ACCOUNT.format("after"),
+        },
+    )  # fmt: skip
+    platform.load_issues([issue(1, summary=WITH_NUL, description=FREE_TEXT)])
     for source, database in DATABASES.items():
         with platform.postgres.admin(database) as connection:
             for table in (t for t in CONTRACT if t.source == source):
@@ -134,6 +176,15 @@ def test_no_canary_survives_extraction(
         assert any(o.status == "failed" for o in failed.values())
         for outcome in failed.values():
             assert leaks(outcome.stream, str(outcome.error).encode()) == []
+    (kept_aside,) = warehouse.rows(
+        "select count(distinct column_name) as n from ops.quarantine where stream = 'jira.issues'"
+    )
+    assert kept_aside["n"] == 2
+    (row,) = warehouse.rows(
+        "select count(distinct from_value) as before, min(length(to_value)) as after "
+        "from raw.jira__changelog_items"
+    )
+    assert row == {"before": 1, "after": 64}, "the planted changes have landed, as keyed hashes"
     warehouse.publish()
     warehouse.close()
     found = bytes_of(tmp_path)

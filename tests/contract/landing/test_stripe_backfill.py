@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from tests.contract.simulation.handmade import BASE, NEXT
 
 STREAMS = {"stripe.customers", "stripe.subscriptions", "stripe.subscription_items"}
 HOUR = timedelta(hours=1)
+EVERYBODY = {f"cus_{n:014d}" for n in range(1, 26)} | {f"sub_{n:024d}" for n in range(1, 13)}
+"""Every customer and subscription that the lists show."""
 
 
 class Crash(BaseException):
@@ -54,6 +58,13 @@ def rows(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
         )
         for stream in sorted(STREAMS)
     }
+
+
+def break_off(extract: Extract, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
+    """Begin a backfill that ends with its process once so many pages have come."""
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        crash_after(patch, pages)
+        extract("stripe", streams=STREAMS)
 
 
 def note_listed(patch: pytest.MonkeyPatch) -> list[str]:
@@ -97,9 +108,7 @@ def test_an_interrupted_backfill_goes_on_where_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected = undisturbed(platform, tmp_path / "other", BASE)
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        crash_after(patch, pages)
-        extract("stripe", streams=STREAMS)
+    break_off(extract, monkeypatch, pages)
     assert all(not found for found in rows(warehouse).values()), "nothing is half visible"
     with monkeypatch.context() as patch:
         listed = note_listed(patch)
@@ -113,25 +122,114 @@ def test_an_interrupted_backfill_goes_on_where_it_was(
 
 
 def test_a_backfill_under_another_hash_key_starts_anew(
+    extract: Extract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_off(extract, monkeypatch, 4)
+    listed = note_listed(monkeypatch)
+    extract("stripe", streams=STREAMS, hash_key=SecretStr("another"))
+    assert set(listed) >= EVERYBODY
+
+
+def test_what_was_read_with_another_key_is_not_mixed_in(
     extract: Extract, platform: SimulatedPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        crash_after(patch, 4)
-        extract("stripe", streams=STREAMS)
-    platform.take_requests()
-    extract("stripe", streams=STREAMS, hash_key=SecretStr("another"))
-    assert platform.take_requests()["stripe /v1/customers"] >= 9
+    break_off(extract, monkeypatch, 4)
+    # The simulated server knows one key; to the extraction it is that of another account.
+    known = platform.endpoints.stripe_api_key
+    monkeypatch.setattr(
+        "orchestration.extraction.stripe.StripeSource",
+        lambda _, *args, **options: StripeSource(known, *args, **options),
+    )
+    listed = note_listed(monkeypatch)
+    outcomes = extract("stripe", streams=STREAMS, stripe_api_key=SecretStr("rk_test_other"))
+    assert {o.status for o in outcomes.values()} == {"ok"}
+    assert set(listed) >= EVERYBODY
 
 
 def test_a_lost_page_is_read_again_and_a_damaged_checkpoint_is_not_used(
     extract: Extract, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch, pytest.raises(Crash):
-        crash_after(patch, 4)
-        extract("stripe", streams=STREAMS)
+    break_off(extract, monkeypatch, 4)
     for about in (tmp_path / "run" / "backfill").glob("*/about.json"):
         about.write_text("{")
     outcomes = extract("stripe", streams=STREAMS)
+    assert outcomes["stripe.customers"].rows_appended == 25
+
+
+def left_by_a_kill(backfill: Path) -> None:
+    for about in backfill.glob("*/about.json"):
+        following = len(list(about.parent.glob("[0-9]*")))
+        (about.parent / f"{following:06d}.tmp").mkdir()
+
+
+def cut(pattern: str) -> Callable[[Path], None]:
+    """Return what leaves half of each of these files, as a power loss does."""
+
+    def damage(backfill: Path) -> None:
+        files = list(backfill.glob(pattern))
+        assert files
+        for file in files:
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+    return damage
+
+
+def reshape(backfill: Path) -> None:
+    for about in backfill.glob("*/about.json"):
+        about.write_text("[]")
+
+
+def lose_rows(backfill: Path) -> None:
+    for file in backfill.glob("*/[0-9]*/*.arrow"):
+        file.unlink()
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], None], bool]] = {
+    "killed while it wrote": (left_by_a_kill, True),
+    "a list of stretches is cut": (cut("*/[0-9]*/covered.json"), False),
+    "rows are cut": (cut("*/[0-9]*/*.arrow"), False),
+    "rows are lost": (lose_rows, False),
+    "what it is about is of another shape": (reshape, False),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_a_kill_or_a_power_loss_leaves_stops_no_later_run(
+    damage: str,
+    extract: Extract,
+    platform: SimulatedPlatform,
+    warehouse: Warehouse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change, is_used = DAMAGES[damage]
+    expected = undisturbed(platform, tmp_path / "other", BASE)
+    break_off(extract, monkeypatch, 4)
+    change(tmp_path / "run" / "backfill")
+    with monkeypatch.context() as patch:
+        listed = note_listed(patch)
+        outcomes = extract("stripe", streams=STREAMS)
+    assert {o.status for o in outcomes.values()} == {"ok"}
+    assert rows(warehouse) == expected
+    objects = len(expected["stripe.customers"]) + len(expected["stripe.subscriptions"])
+    assert (len(listed) < objects) is is_used
+    assert not list((tmp_path / "run" / "backfill").iterdir())
+
+
+@pytest.mark.parametrize("name", ["about.json.tmp", "covered.json"])
+def test_a_full_disk_ends_the_keeping_and_not_the_run(
+    name: str, extract: Extract, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_text
+
+    def full(self: Path, *args: Any, **options: Any) -> int:
+        if self.name == name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    outcomes = extract("stripe", streams=STREAMS)
+    assert {o.status for o in outcomes.values()} == {"ok"}
     assert outcomes["stripe.customers"].rows_appended == 25
 
 

@@ -10,11 +10,15 @@ import orjson
 import pytest
 import urllib3
 
-from orchestration.errors import PermanentFailure, TransientFailure
+from orchestration.errors import ContractViolation, PermanentFailure, TransientFailure
+from orchestration.sources.contract import table
 from orchestration.sources.governor import HEADROOM, Governor
 from orchestration.sources.http import HttpSource, RetryPolicy, json_object
-from orchestration.sources.jira import JiraSource
+from orchestration.sources.jira import COLUMNS_OF_FIELDS, FIELDS, JiraSource
+from orchestration.sources.parallel import Problem
 from orchestration.sources.stripe import StripeSource
+from orchestration.sources.stripe_kinds import KINDS, builders
+from orchestration.sources.stripe_plan import StripeReader, read_changes
 from orchestration.sources.wire import Answer, Unanswered, Wire
 
 
@@ -150,12 +154,31 @@ def test_a_slow_endpoint_does_not_slow_the_others() -> None:
     assert governor.rate("customers") == pytest.approx(25 * HEADROOM)
 
 
-def test_a_lock_that_timed_out_is_no_sign_of_speed() -> None:
-    script = Script(answer(429, Stripe_Rate_Limited_Reason="lock_timeout"), answer(200))
+LOCKED = {"error": {"code": "lock_timeout", "type": "invalid_request_error"}}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [answer(429, LOCKED), answer(429, LOCKED, Stripe_Rate_Limited_Reason="lock_timeout")],
+)
+def test_a_lock_that_timed_out_is_no_sign_of_speed(refusal: Answer) -> None:
+    script = Script(refusal, answer(200))
     time = Time()
     governor = Governor(10, monotonic=time.monotonic, sleep=time.sleep)
     http(script, time, governor=governor).get("/v1/customers")
     assert governor.rate() == pytest.approx(10 * HEADROOM)
+    assert len(script.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"error": "slow down"}', b'{"error": {"code": "rate_limit"}}']
+)
+def test_any_other_refusal_for_speed_lowers_the_pace(body: bytes) -> None:
+    time = Time()
+    governor = Governor(10, monotonic=time.monotonic, sleep=time.sleep)
+    script = Script(Answer(429, body), answer(200))
+    http(script, time, governor=governor).get("/v1/customers")
+    assert governor.rate() < 10 * HEADROOM
 
 
 def test_retry_after_is_honoured_and_pauses_everybody() -> None:
@@ -243,6 +266,76 @@ def test_a_repeated_page_is_an_error() -> None:
         list(stripe_source(page, page).pages("/v1/customers", {}))
 
 
+def test_a_repeated_page_of_children_is_an_error() -> None:
+    page = {"data": [{"id": "1"}], "has_more": True}
+    parent = {"id": "in_1", "lines": page}
+    with pytest.raises(TransientFailure, match="repeats its page after 1"):
+        stripe_source(page, page).children(parent, "lines", "/v1/invoices/in_1/lines", {})
+
+
+def test_a_repeated_page_of_a_slice_is_an_error() -> None:
+    page = {"data": [{"id": "a", "created": 1_700_000_000}], "has_more": True}
+    source = stripe_source(*[page] * 9)
+    reader = StripeReader(source, builders(b"key"), 1)
+    kind = next(k for k in KINDS if k.name == "customers")
+    found = list(reader.read([(kind, [(0, 2_000_000_000)])], [], [], set()))
+    (problem,) = [f for f in found if isinstance(f, Problem)]
+    assert "repeats its page after a" in str(problem.error)
+
+
+@pytest.mark.parametrize("body", [{"name": "x"}, {"id": 7}, "text"])
+def test_an_object_without_an_id_is_no_object(body: Any) -> None:
+    source = stripe_source({"data": [body], "has_more": False})
+    with pytest.raises(ContractViolation, match="/v1/customers has an object without an id"):
+        source.page("/v1/customers", {})
+
+
+EVENT = {
+    "id": "evt_1",
+    "type": "invoice.updated",
+    "created": 5,
+    "data": {"object": {"id": "in_1", "object": "invoice"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"type": None}, "no 'type' in row evt_1"),
+        ({"created": None}, "'created_at' is not a time but NoneType in row evt_1"),
+        ({"created": "5"}, "'created_at' is not a time but str in row evt_1"),
+        ({"data": None}, "no 'data.object' in row evt_1"),
+    ],
+)
+def test_an_event_that_does_not_say_what_it_is_is_refused(
+    change: dict[str, Any], said: str
+) -> None:
+    page = {"data": [{**EVENT, **change}], "has_more": False}
+    with pytest.raises(ContractViolation, match=rf"stripe.events: .*{said}"):
+        read_changes(stripe_source(page), 0)
+
+
+def test_a_preview_without_an_id_names_nothing_to_read() -> None:
+    upcoming = {**EVENT, "type": "invoice.upcoming", "data": {"object": {"object": "invoice"}}}
+    changes = read_changes(stripe_source({"data": [upcoming, EVENT], "has_more": False}), 0)
+    assert changes.touched == {"invoice": {"in_1"}}
+    assert (changes.newest, len(changes.events)) == (5, 2)
+
+
+MISSING = {"error": {"code": "resource_missing", "message": "No such invoice: 'in_1'"}}
+
+
+@pytest.mark.parametrize("body", [b"<html>Not found</html>", b"{}", b'{"error": "none"}'])
+def test_only_stripe_says_that_an_object_is_gone(body: bytes) -> None:
+    def source(content: bytes) -> StripeSource:
+        script = Script(Answer(404, content))
+        return StripeSource("k", "", requests_per_second=1, http=http(script, Time()))
+
+    assert source(orjson.dumps(MISSING)).retrieve("/v1/invoices/in_1") is None
+    with pytest.raises(PermanentFailure, match="refused GET /v1/invoices/in_1 with 404"):
+        source(body).retrieve("/v1/invoices/in_1")
+
+
 def test_children_are_paged_to_the_end() -> None:
     source = stripe_source({"data": [{"id": "2"}], "has_more": False})
     parent = {"id": "in_1", "lines": {"data": [{"id": "1"}], "has_more": True}}
@@ -273,6 +366,32 @@ def test_a_jira_page_must_say_that_it_is_the_last() -> None:
         list(jira_source({"issues": [{"id": "1"}]}).pages(("id",)))
     with pytest.raises(TransientFailure, match="without issues"):
         list(jira_source({"isLast": True}).pages(("id",)))
+
+
+def test_jira_is_asked_for_the_fields_of_the_contract_and_no_person() -> None:
+    assert set(FIELDS) == {
+        "project", "issuetype", "status", "priority", "summary", "description", "labels",
+        "components", "created", "updated", "resolutiondate", "customfield_10050",
+        "customfield_10051", "customfield_10052",
+    }  # fmt: skip
+    paths = {c.name: c.path or "" for c in table("jira.issues").columns}
+    read = {n: p.split(".")[1] for n, p in paths.items() if p.startswith("fields.")}
+    assert {n: f for f, names in COLUMNS_OF_FIELDS.items() for n in names} == read
+    assert set(paths) - set(read) == {"issue_id", "issue_key", "payload"}
+
+
+@pytest.mark.parametrize("found", [{"key": "BILL-1"}, {"id": 1}, "BILL-1", None])
+def test_an_issue_without_an_id_is_refused_by_name(found: Any) -> None:
+    page = {"issues": [{"id": "1"}, found], "isLast": True}
+    with pytest.raises(ContractViolation, match="column 'issue_id' has no value"):
+        list(jira_source(page).pages(("id",)))
+
+
+def test_a_list_of_fields_that_is_none_is_an_error() -> None:
+    # Each request of the probe gets the same answer: they are sent side by side.
+    grant = {"permissions": {"BROWSE_PROJECTS": {"havePermission": True}}, "accountId": "a"}
+    with pytest.raises(TransientFailure, match="no JSON list"):
+        jira_source(grant, grant, grant).probe()
 
 
 def test_a_repeated_jira_token_is_an_error() -> None:

@@ -8,12 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from orchestration.errors import ContractViolation
 from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import table
-from orchestration.sources.misfits import MAX_TIME, MIN_TIME, unfit_decimal
-from orchestration.sources.records import RecordBuilder
+from orchestration.sources.misfits import MAX_TIME, MIN_TIME, WITHHELD, unfit_decimal
+from orchestration.sources.records import RecordBuilder, Records
+from orchestration.sources.redact import mask_emails, redact_strings
 
 ITEM: dict[str, Any] = {
     "id": "si_1",
@@ -80,6 +83,64 @@ def test_only_what_people_typed_is_masked_by_pattern_in_a_payload() -> None:
     assert payloads[0]["metadata"] == ITEM["metadata"]
 
 
+PIECES = [
+    "jane@example.org", "@org.junit.Test", "+49 30 1234567", "4242 4242 4242 4242", "\n", "\t",
+    "\x07",
+    "\\", '"', "{", "\x00", "ü", "a", "@",
+]  # fmt: skip
+texts = st.lists(st.sampled_from(PIECES), max_size=5).map("".join)
+
+
+def without_nul(value: Any) -> Any:
+    return json.loads(json.dumps(value).replace("\\u0000", ""))
+
+
+@given(typed=texts, other=texts, key=texts.filter(lambda k: k.count("@") < 2))
+@example(typed="", other="Contact me:\njane@example.org", key="k")
+@example(typed="{\n@org.junit.Test\n", other="\x07x@example.org", key="\njane@example.org")
+@example(typed="+49 30 12\x0034567", other="ja\x00ne@example.org", key="k")
+def test_a_payload_is_the_json_of_the_masked_texts(typed: str, other: str, key: str) -> None:
+    note = without_nul({"bad_debt_item": "x", "note": typed})
+    rest = without_nul({key: [other]})
+    body = item(metadata={"bad_debt_item": "x", "note": typed}, more={key: [other]})
+    (row,) = builder(free_text="metadata").build([body]).data.to_pylist()
+    payload = json.loads(row["payload"])
+    assert payload["metadata"] == mask_emails(redact_strings(note))
+    assert payload["more"] == mask_emails(rest)
+
+
+def test_a_page_without_an_address_is_not_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.sources.records.mask_emails", None)
+    builder(free_text="metadata").build([item(note="nothing to mask")])
+
+
+@pytest.mark.parametrize("stream", ["jira.issues", "jira.changelog_items"])
+def test_what_does_not_fit_a_column_of_personal_data_is_not_kept(stream: str) -> None:
+    contract = table(stream)
+    personal = {c.name for c in contract.landed_columns if c.pii in ("hash", "redact_text")}
+    assert personal
+
+    def built(value: Any) -> Records:
+        computed = {name: lambda _: value for name in personal}
+        body = {"id": "1", "changelog_item_id": "1", "fields": {"environment": value}}
+        return RecordBuilder(contract, b"key", mode="report", computed=computed).build([body])
+
+    records = built("ana.lima\x00@example.com, +49 30 12\x0034567")
+    found = {m.column_name: m.value_text for m in records.misfits}
+    assert found == dict.fromkeys(personal, WITHHELD)
+    violations = built(49301234567).violations
+    assert sum("is not a text but int" in v for v in violations) == len(personal)
+    assert "1234567" not in str(violations)
+
+
+@pytest.mark.parametrize("free_text", ["", "metadata"])
+def test_a_nul_hides_nothing_from_the_patterns(free_text: str) -> None:
+    note = "ana.li\x00ma@example.com, +49 30 12\x0034567, 4242 4242\x00 4242 4242"
+    body = item(metadata={"note": note, "bad_debt_item": ""})
+    (row,) = builder(free_text=free_text).build([body]).data.to_pylist()
+    assert json.loads(row["payload"])["metadata"]["note"] == "[email], [phone], [card]"
+
+
 def test_objects_of_which_one_holds_something_to_mask_keep_the_others_as_they_are() -> None:
     nameless = dict.fromkeys(("author_id", "from_value", "created_at"))
     bodies = [
@@ -98,7 +159,7 @@ def test_a_page_of_times_before_all_times_is_clamped() -> None:
 
 
 def test_times_in_milliseconds_are_read_as_such() -> None:
-    from orchestration.sources.jira import history_builder
+    from orchestration.sources.jira_records import history_builder
 
     common = {"issue_id": "1", "author_id": "a", "field": "f", "from_value": "", "to_value": ""}
     bodies = [
@@ -144,6 +205,39 @@ def test_a_renamed_part_is_missing() -> None:
     renamed["period_end"] = renamed.pop("current_period_end")
     with pytest.raises(ContractViolation, match="'current_period_end_at' is missing"):
         builder().build([renamed])
+
+
+def test_a_nested_part_that_is_gone_is_missing_though_others_have_a_null_above_it() -> None:
+    renamed = item(id="si_2")
+    renamed["price"]["recurring"] = {"every": "month", "usage_type": "licensed"}
+    one_off = item(price={**ITEM["price"], "recurring": None})
+    assert builder().build([one_off]).data.column("usage_type").to_pylist() == [None]
+    with pytest.raises(ContractViolation, match=r"no object has 'price.recurring.interval'"):
+        builder().build([one_off, renamed])
+    # One that has it is evidence that it has not gone.
+    found = builder().build([item(), one_off, renamed]).data.column("recurring_interval")
+    assert found.to_pylist() == ["month", None, None]
+
+
+def test_a_text_in_the_place_of_an_object_is_not_what_should_be_in_it() -> None:
+    with pytest.raises(ContractViolation, match=r"no object has 'price.recurring.interval'"):
+        builder().build([item(price={**ITEM["price"], "recurring": "month"})])
+
+
+@pytest.mark.parametrize("labels", [[1], ["a", {"name": "b"}], [True, None]])
+def test_an_array_of_what_is_no_text_is_no_array_of_texts(labels: list[Any]) -> None:
+    with pytest.raises(ContractViolation) as caught:
+        RecordBuilder(
+            table("jira.issues"),
+            b"key",
+            mode="enforce",
+            computed={
+                c.name: lambda _: "1"
+                for c in table("jira.issues").landed_columns
+                if c.type == "string"
+            },
+        ).build([{"fields": {"labels": labels}}])
+    assert "column 'labels' is not an array of texts but list in row 1" in str(caught.value)
 
 
 def test_additional_parts_stay_in_the_payload() -> None:
@@ -201,7 +295,7 @@ def test_which_decimals_fit(text: str, unfit: bool) -> None:
 
 
 def test_jira_times_labels_and_counts() -> None:
-    from orchestration.sources.jira import issue_builder
+    from orchestration.sources.jira_records import issue_builder
 
     fields: dict[str, Any] = {
         "project": {"key": "BILL"},
@@ -243,7 +337,11 @@ def test_jira_times_labels_and_counts() -> None:
             ["2026-03-08T01:30:00.000-0800", "20260308T093000Z"],
             [utc(2026, 3, 8, 9, 30), utc(2026, 3, 8, 9, 30)],
         ),
-        # Beyond the last time that a column holds, in UTC only.
+        # Before the first and beyond the last time that a column holds, in UTC only.
+        (
+            ["0001-01-01T00:00:00+05:00", "2026-03-08T01:30:00Z"],
+            [MIN_TIME, utc(2026, 3, 8, 1, 30)],
+        ),
         (
             ["9999-12-31T23:59:59.000-0800", "2026-03-08T01:30:00Z"],
             [MAX_TIME, utc(2026, 3, 8, 1, 30)],
@@ -259,5 +357,5 @@ def test_times_are_read_as_a_column_as_they_are_one_by_one(
     ]
     records = RecordBuilder(table("jira.changelog_items"), b"key", mode="report").build(bodies)
     assert records.data.column("created_at").to_pylist() == expected
-    clamped = [str(n) for n, t in enumerate(expected) if t == MAX_TIME]
+    clamped = [str(n) for n, t in enumerate(expected) if t in (MIN_TIME, MAX_TIME)]
     assert [m.row_key for m in records.misfits] == clamped

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.simulation.adf import document
-from orchestration.sources.adf import adf_text
+from orchestration.sources.adf import adf_text, forget_people
 from orchestration.sources.redact import (
     hasher,
     is_iban,
@@ -40,6 +40,9 @@ LABELLED = [
         ("card 4242 4242 4242 4242 was charged", "card [card] was charged"),
         ("card 4242-4242-4242-4242", "card [card]"),
         ("IBAN DE89 3704 0044 0532 0130 00 failed", "IBAN [iban] failed"),
+        ("ES91 2100 0418 4502 0005 1332 BIC", "[iban] BIC"),
+        ("DE89370400440532013000 GB82 WEST 1234 5698 7654 32", "[iban] [iban]"),
+        ("DE89 3704 0044 0532 0130 00Please", "[iban]Please"),
         ("call +49 30 123456-78 today", "call [phone] today"),
         ("call (555) 123-4567 or 555-123-4567", "call [phone] or [phone]"),
     ],
@@ -82,9 +85,10 @@ def test_keyed_hash_joins_and_depends_on_the_key() -> None:
     assert "ana" not in str(first("ana@example.com"))
 
 
-def test_masked_json_stays_json() -> None:
-    text = json.dumps({"note": 'mail "x@example.com"', "n": 1})
-    assert json.loads(mask_emails(text)) == {"note": 'mail "[email]"', "n": 1}
+def test_addresses_are_masked_in_texts_and_in_keys() -> None:
+    body = {"note": 'mail "x@example.com"', "n": 1, "to": [{"y@example.com": None}]}
+    masked = {"note": 'mail "[email]"', "n": 1, "to": [{"[email]": None}]}
+    assert mask_emails(body) == masked
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\r", exclude_categories=["Cs"])))
@@ -124,6 +128,25 @@ def test_structured_documents_become_readable_text() -> None:
         ],
     }
     assert adf_text(body) == "Steps\n\n3. pay\n\na\tb\n\n"
+
+
+def test_of_a_person_that_is_mentioned_nothing_is_left() -> None:
+    mention = {"type": "mention", "attrs": {"id": "5b10", "text": "@Jane Doe", "userType": "APP"}}
+    paragraph = {"type": "paragraph", "content": [{"type": "text", "text": "ask "}, mention]}
+    item = {"type": "listItem", "content": [paragraph]}
+    body = {"type": "doc", "content": [paragraph, {"type": "bulletList", "content": [item]}]}
+    assert adf_text(body) == "ask @[user]\n\n- ask @[user]"
+    forget_people(body)
+    assert mention == {"type": "mention", "attrs": {"userType": "APP"}}
+    assert adf_text(body) == "ask @[user]\n\n- ask @[user]"
+
+
+@pytest.mark.parametrize("attrs", ["text", ["text"], None, {"order": "first", "url": 1}])
+@pytest.mark.parametrize("kind", ["orderedList", "mention", "emoji", "inlineCard", "date"])
+def test_attributes_of_another_type_are_passed_over(kind: str, attrs: Any) -> None:
+    body = {"type": "doc", "content": [{"type": kind, "attrs": attrs}]}
+    forget_people(body)
+    assert isinstance(adf_text(body), str)
 
 
 PIECES = [
