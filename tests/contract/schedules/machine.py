@@ -12,6 +12,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from orchestration.clock import iso
 from orchestration.extraction import extract_source
@@ -22,21 +23,31 @@ from orchestration.warehouse.duckdb import DuckDbWarehouse
 START = datetime(2026, 3, 1, tzinfo=UTC)
 STEP = timedelta(minutes=4)
 
-# Schedules and steps: 500 in `make test`, 20,000 longer ones in `make test-full`.
-SHORT = {"postgres": (400, 5), "apis": (100, 5)}
-FULL = {"postgres": (12_500, 12), "apis": (7_500, 12)}
+# Schedules and steps: 500 in `make test`, 20,000 longer ones in `make test-full`. These come in
+# parts, so that a run that is stopped says how many it has seen.
+_SHORT = {"postgres": (400, 5), "apis": (100, 5)}
+PARTS = 20
+_FULL = {"postgres": (12_500 // PARTS, 12), "apis": (7_500 // PARTS, 12)}
 
 
-def profile(examples: int, steps: int) -> hypothesis.settings:
-    """Derandomised, so that a failure of `make test` is the same for everybody."""
-    return hypothesis.settings(
+def schedules(kind: str) -> pytest.MarkDecorator:
+    """Parametrize a test by `part`, `examples` and `steps`."""
+    full = [pytest.param(n, *_FULL[kind], marks=pytest.mark.full) for n in range(1, PARTS + 1)]
+    return pytest.mark.parametrize(("part", "examples", "steps"), [(0, *_SHORT[kind]), *full])
+
+
+def run_schedules(
+    machine: type[RuleBasedStateMachine], part: int, examples: int, steps: int
+) -> None:
+    """Run the schedules of a part, which are the same for everybody."""
+    settings = hypothesis.settings(
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
-        derandomize=True,
         database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
+    run_state_machine_as_test(hypothesis.seed(part)(machine), settings=settings)
 
 
 class Crash(BaseException):

@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from starlette.applications import Starlette
 
@@ -31,7 +30,7 @@ from orchestration.simulation.jira_store import JiraStore
 from orchestration.simulation.rate_limit import RateLimiter
 from orchestration.simulation.stripe_api import StripeApi
 from orchestration.simulation.stripe_store import StripeStore
-from tests.contract.schedules.machine import FULL, SHORT, START, Bench, profile
+from tests.contract.schedules.machine import START, Bench, run_schedules, schedules
 from tests.contract.schedules.sync_asgi import InProcess
 from tests.contract.simulation.handmade import customer, event, issue, item, subscription
 
@@ -251,14 +250,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made.bench.close()
 
 
-@pytest.mark.parametrize(
-    ("examples", "steps"),
-    [SHORT["apis"], pytest.param(*FULL["apis"], marks=pytest.mark.full)],
-)
-def test_the_warehouse_follows_the_apis(world: World, examples: int, steps: int) -> None:
+@schedules("apis")
+def test_the_warehouse_follows_the_apis(world: World, part: int, examples: int, steps: int) -> None:
     class Bound(Schedule):
         pass
 
     Bound.world = world
     assert world.bench.clock >= START - timedelta(days=1)
-    run_state_machine_as_test(Bound, settings=profile(examples, steps))
+    run_schedules(Bound, part, examples, steps)

@@ -20,13 +20,12 @@ from hypothesis.stateful import (
     initialize,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from orchestration.simulation.postgres import SimulatedPostgres
 from orchestration.simulation.postgres_load import table_ddl
 from orchestration.sources.contract import table
-from tests.contract.schedules.machine import FULL, SHORT, Bench, profile
+from tests.contract.schedules.machine import Bench, run_schedules, schedules
 
 EVENTS = "engine.subs_stuck_events"
 LOOKBACK = 40
@@ -187,13 +186,12 @@ def world() -> Iterator[World]:
             server.stop()
 
 
-@pytest.mark.parametrize(
-    ("examples", "steps"),
-    [SHORT["postgres"], pytest.param(*FULL["postgres"], marks=pytest.mark.full)],
-)
-def test_the_warehouse_follows_the_source(world: World, examples: int, steps: int) -> None:
+@schedules("postgres")
+def test_the_warehouse_follows_the_source(
+    world: World, part: int, examples: int, steps: int
+) -> None:
     class Bound(Schedule):
         pass
 
     Bound.world = world
-    run_state_machine_as_test(Bound, settings=profile(examples, steps))
+    run_schedules(Bound, part, examples, steps)
