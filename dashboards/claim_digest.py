@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dashboards.claim import Claim, Format, quoted
-from dashboards.claim_families import SUPPORT_OWNER, TICKET_STREAMS
+from dashboards.claim_families import TICKET_STREAMS
+from orchestration.owners import SUPPORT_OWNER
 
 WEEK_COLUMNS = (
     "tickets",

@@ -5,16 +5,19 @@ Part of `claims.py`, which assembles the page's claims; nothing here runs a quer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from dashboards.claim import Claim, Format, quoted
+from orchestration.owners import PLATFORM_OWNER, SUPPORT_OWNER
 
-DETECTORS = ("stripe", "zone_plan")
 DETECTOR_METRIC = {"stripe": "stripe_drift_accounts", "zone_plan": "zone_plan_drift_accounts"}
+"""The detectors that the page shows by kind, and the metric of each."""
+Metrics = Mapping[str, tuple[str, str]]
+"""Owner and unit of each metric, as the catalogue has them."""
+
 TICKET_STREAMS = ("jira.issues", "tickets.classifications")
 GRAPH_STREAMS = ("knowledge.nodes", "knowledge.edges")
-PLATFORM_OWNER = "billing-data"
-SUPPORT_OWNER = "billing-support"
 
 
 def _ticket(claim_id: str, sentence: str, sql: str, unit: str, kind: Format) -> Claim:
@@ -91,7 +94,13 @@ def _category(category: str, table: str) -> Iterator[Claim]:
     )
 
 
-def drift_claims(detector_kinds: Iterable[tuple[str, str]]) -> Iterator[Claim]:
+def drift_claims(detector_kinds: Iterable[tuple[str, str]], metrics: Metrics) -> Iterator[Claim]:
+    """What each detector finds; whoever owns a detector's metric answers for it."""
+    for claim in _drift_claims(detector_kinds):
+        yield replace(claim, owner=_owner_of(claim.metric_id, metrics))
+
+
+def _drift_claims(detector_kinds: Iterable[tuple[str, str]]) -> Iterator[Claim]:
     for detector in dict.fromkeys(detector for detector, _ in detector_kinds):
         where = f"where detector = {quoted(detector)}"
         yield from _drift_counts(f"drift.{detector}", detector, where, detector)
@@ -147,14 +156,17 @@ def _drift_counts(prefix: str, detector: str, where: str, said: str) -> Iterator
 def _drift_claim(
     claim_id: str, detector: str, sentence: str, sql: str, unit: str, kind: Format
 ) -> Claim:
-    owner = {"stripe": "billing-engine", "zone_plan": "billing-core"}.get(detector, PLATFORM_OWNER)
     metric_id = DETECTOR_METRIC.get(detector, "")
-    return Claim(claim_id, sentence, sql, unit, kind, owner, metric_id=metric_id)
+    return Claim(claim_id, sentence, sql, unit, kind, PLATFORM_OWNER, metric_id=metric_id)
 
 
-def bad_debt_claims() -> Iterator[Claim]:
+def _owner_of(metric_id: str, metrics: Metrics) -> str:
+    return metrics.get(metric_id, (PLATFORM_OWNER, ""))[0]
+
+
+def bad_debt_claims(metrics: Metrics) -> Iterator[Claim]:
     def claim(name: str, sentence: str, sql: str, unit: str, kind: Format, metric: str) -> Claim:
-        owner = "billing-collections"
+        owner = _owner_of(metric, metrics)
         return Claim(f"bad_debt.{name}", sentence, sql, unit, kind, owner, metric_id=metric)
 
     table = "from reporting.rpt_bad_debt"
@@ -189,7 +201,8 @@ def bad_debt_claims() -> Iterator[Claim]:
         )
 
 
-def combination_claim(combination: str) -> Claim:
+def combination_claim(combination: str, metrics: Metrics) -> Claim:
+    metric_id = "bad_debt_inconsistent_accounts"
     return Claim(
         claim_id=f"triple_store.{combination}",
         sentence=f"Accounts with flag, timestamp and metadata {combination}",
@@ -199,8 +212,8 @@ def combination_claim(combination: str) -> Claim:
         ),
         unit="accounts",
         format="integer",
-        owner="billing-collections",
-        metric_id="bad_debt_inconsistent_accounts",
+        owner=_owner_of(metric_id, metrics),
+        metric_id=metric_id,
     )
 
 

@@ -8,13 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from dashboards.claim import Claim, Format, Wording, quoted
-from dashboards.claim_families import (
-    DETECTOR_METRIC,
-    GRAPH_STREAMS,
-    PLATFORM_OWNER,
-    SUPPORT_OWNER,
-    TICKET_STREAMS,
-)
+from dashboards.claim_families import DETECTOR_METRIC, GRAPH_STREAMS, TICKET_STREAMS
+from orchestration.owners import PLATFORM_OWNER, SUPPORT_OWNER
 
 
 def stream_claims(stream: str) -> Iterator[Claim]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dashboards.claim import Claim, Dimensions, Format, quoted
 from dashboards.claim_digest import classifier_claims, digest_claims
 from dashboards.claim_families import (
-    PLATFORM_OWNER,
     authored_claims,
     bad_debt_claims,
     blast_claim,
@@ -34,6 +33,7 @@ from dashboards.claim_pages import (
     stream_claims,
     wording_claim,
 )
+from orchestration.owners import PLATFORM_OWNER
 
 __all__ = ["HEADLINES", "Claim", "Dimensions", "declare"]
 
@@ -67,7 +67,7 @@ def declare(names: Dimensions) -> list[Claim]:
         claims += ticket_claims(names.categories)
         claims += digest_claims(names.weeks)
         claims += classifier_claims()
-    claims += drift_claims(names.detector_kinds)
+    claims += drift_claims(names.detector_kinds, names.metrics)
     claims += stake_claims(names.stakes)
     claims += check_claims(names.checks, names.metrics)
     claims += incident_claims(names.incidents)
@@ -80,8 +80,8 @@ def declare(names: Dimensions) -> list[Claim]:
     ]
     claims += [wording_claim(name, wording) for name, wording in names.wordings.items()]
     if names.has_bad_debt:
-        claims += bad_debt_claims()
-    claims += [combination_claim(combination) for combination in names.combinations]
+        claims += bad_debt_claims(names.metrics)
+    claims += [combination_claim(said, names.metrics) for said in names.combinations]
     if names.graph_cells:
         claims += graph_claims(names.graph_cells)
     if names.has_blast_radius:
@@ -207,7 +207,7 @@ def _freshness() -> list[Claim]:
             "streams",
         ),
         Claim(
-            "site.read_at", "Last read of any source", latest, "UTC time", "moment", "billing-data"
+            "site.read_at", "Last read of any source", latest, "UTC time", "moment", PLATFORM_OWNER
         ),
     ]
 

@@ -11,7 +11,6 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from dashboards.claim import Claim, quoted
-from dashboards.claim_families import PLATFORM_OWNER
 from dashboards.editions import Result
 from dashboards.evidence import Evidence
 from dashboards.format import readable
@@ -19,6 +18,7 @@ from dashboards.history import Kept, changed, earlier_result, turned, value_of
 from dashboards.pages import Page
 from dashboards.render import plain_text
 from dashboards.sections import Book
+from orchestration.owners import PLATFORM_OWNER
 
 GROUPS = {
     "metric": "Metrics",

@@ -25,8 +25,6 @@ Alarm = Literal["", "failed", "broken"]
 """What the last checks of a figure's metric say beside its age, which its status tells."""
 
 LEDGER = "ops.load_ledger"
-_WINDOW_HOURS = 26
-"""Where no metric says its window: a daily source and two hours of grace."""
 
 
 @dataclass(frozen=True)
@@ -138,12 +136,7 @@ class EvidenceBook:
         row = self.streams.get(stream)
         if row is None or row["as_of"] is None:
             return SourceState(stream, None, None, True)
-        age = float(row["age_hours"])
-        # The deadline knows the calendars of the metrics that read the stream. One that no
-        # metric reads has none: it is held to the shortest window of the catalogue.
-        until = row.get("fresh_until") or row["as_of"] + timedelta(hours=self._window)
-        is_stale = self.moment is not None and self.moment > until
-        return SourceState(stream, row["as_of"], age, is_stale)
+        return SourceState(stream, row["as_of"], float(row["age_hours"]), row["is_stale"])
 
     @functools.cached_property
     def moment(self) -> datetime | None:
@@ -155,11 +148,6 @@ class EvidenceBook:
             if row["as_of"] is not None and row.get("age_hours") is not None
         ]
         return max(moments, default=None)
-
-    @functools.cached_property
-    def _window(self) -> int:
-        windows = (row.get("freshness_window_hours") for row in self.metrics.values())
-        return min((int(hours) for hours in windows if hours), default=_WINDOW_HOURS)
 
 
 def read_evidence(warehouse: Warehouse) -> EvidenceBook:

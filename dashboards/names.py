@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dashboards.claim import Dimensions, Wording, quoted
-from dashboards.claim_families import DETECTORS, PLATFORM_OWNER, SUPPORT_OWNER
+from dashboards.claim_families import DETECTOR_METRIC
 from dashboards.evidence import EvidenceBook, split_streams
 from dashboards.guard import is_bare
 from dashboards.snapshot import Snapshot
+from orchestration.owners import PLATFORM_OWNER, SUPPORT_OWNER
 
 UNCLASSIFIED = "unclassified"
 FACTS = {
@@ -254,4 +255,4 @@ def _pairs(found: Iterable[tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
 
 def _detector_kinds(found: list[tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
     """The two detectors only: the triple store and double charges have metrics of their own."""
-    return _pairs(row for row in found if row[0] in DETECTORS)
+    return _pairs(row for row in found if row[0] in DETECTOR_METRIC)

@@ -54,14 +54,3 @@ def _metric(path: Path, number: int, row: dict[str, str]) -> Metric:
         window_hours=window,
         value_kind=row.get("value_kind") or "flow_day",
     )
-
-
-def stream_windows(metrics: tuple[Metric, ...]) -> dict[str, float]:
-    """Return the strictest window in hours of every stream that a metric reads."""
-    windows: dict[str, float] = {}
-    for metric in metrics:
-        for stream in metric.streams:
-            if metric.window_hours is not None:
-                known = windows.get(stream, metric.window_hours)
-                windows[stream] = min(known, metric.window_hours)
-    return windows

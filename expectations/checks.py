@@ -29,9 +29,15 @@ STREAM_RULES = {
     "volume": "row versions in the table differ by 0 from those in the ledger",
 }
 
-BLOCKING_RULES = frozenset({("metric", "bounds"), ("stream", "key"), ("stream", "volume")})
-"""Rules whose failure means that a wrong number would reach the page; the others say how old or
-how unusual a right one is."""
+WRONG_NUMBER_RULES = {
+    ("metric", "bounds"): "a value that cannot be: below 0 or above the accounts that exist",
+    ("stream", "key"): "a row version counts twice, or is nobody's",
+    ("stream", "volume"): "rows were lost or added after their load",
+    ("stream", "schema"): "a column that models read is missing or holds other values",
+}
+"""Kind and rule of the checks whose failure means that a number may be wrong, and why: the page is
+held back and the alert is critical. The others say how old, how unusual or (a metric's volume: a
+day without a value, which stays a hole) how complete right numbers are."""
 
 NO_OBSERVATION = "empty: the metric has no observation"
 """Message of a metric's check that had nothing to look at."""
@@ -54,10 +60,6 @@ class Check:
     def suite(self) -> str:
         """Checks of one rule on one kind of subject: they look through the same query."""
         return f"{self.subject_kind}_{self.rule}"
-
-    @property
-    def is_blocking(self) -> bool:
-        return (self.subject_kind, self.rule) in BLOCKING_RULES
 
 
 def all_checks(metrics: tuple[Metric, ...] | None = None) -> tuple[Check, ...]:

@@ -6,6 +6,7 @@ A query that cannot run yields evidence that says so; it never yields nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,11 +14,12 @@ from decimal import Decimal
 from math import nan
 from typing import Any, Protocol
 
-from expectations.catalogue import Metric, stream_windows
+from expectations.catalogue import Metric
 from expectations.checks import NO_OBSERVATION, Check
 from expectations.seasonal import NEEDED_DAYS, expected
 from orchestration.sources.contract import CONTRACT, META_COLUMNS
 from orchestration.sources.contract import table as contract_table
+from orchestration.warehouse.ledger import committed_rows
 from orchestration.warehouse.raw import SQL_TYPES
 
 Number = float | int | Decimal
@@ -68,8 +70,9 @@ from reporting.rpt_metric_series
 order by metric_id, observation_date
 """
 
-ACCOUNTS_SQL = """
-select count(distinct account_id) as accounts from raw.engine__subs_account
+ACCOUNTS_SQL = f"""
+select count(distinct account_id) as accounts
+from {committed_rows(contract_table("engine.subs_account"))} as landed
 """
 
 STREAM_SQL = """
@@ -82,6 +85,15 @@ left join ops.load_ledger as ledger on ledger.stream = cursors.stream
 group by cursors.stream, cursors.as_of
 """
 
+ERASURES_SQL = "select tables from ops.erasures"
+
+# Not from the cursors: what the figures rest on is what the models have seen, and the deadline
+# knows windows, calendars and sweeps.
+DEADLINE_SQL = """
+select stream, as_of, fresh_until
+from reporting.rpt_stream_status
+"""
+
 COLUMNS_SQL = """
 select table_name, column_name, data_type
 from information_schema.columns
@@ -90,13 +102,16 @@ where table_schema = 'raw'
 
 
 def keys_sql() -> str:
-    """Return one query over all raw tables: versions, empty keys, repeated keys at a moment."""
+    """Return one query over all raw tables: versions, empty keys, repeated keys at a moment.
+
+    Only of committed loads: nothing else reads what a broken attempt may have left.
+    """
     return "\nunion all\n".join(
         f"select '{t.stream}' as stream, count(*) as versions, "
         f"count(*) filter (where {t.primary_key} is null or {t.primary_key} = '') as empty_keys, "
         f"count(*) - count(distinct {t.primary_key} || ' ' || cast(_as_of as varchar)) "
         "as repeated_keys "
-        f"from raw.{t.raw_name}"
+        f"from {committed_rows(t)} as versions"
         for t in CONTRACT
     )
 
@@ -108,10 +123,10 @@ def gather(
     metric_rows, metric_problem = _ask(reader, METRIC_SQL, "metric_id")
     series, series_problem = _series(reader)
     account_rows, account_problem = _ask(reader, ACCOUNTS_SQL, "accounts")
-    stream_rows, stream_problem = _ask(reader, STREAM_SQL, "stream")
+    stream_rows, stream_problem = _streams(reader)
     key_rows, key_problem = _ask(reader, keys_sql(), "stream")
+    deadlines, deadline_problem = _ask(reader, DEADLINE_SQL, "stream")
     columns, column_problem = _columns(reader)
-    windows = stream_windows(metrics)
     catalogue = {m.metric_id: m for m in metrics}
     accounts = next(iter(account_rows), None)
     found: list[Evidence] = []
@@ -127,11 +142,12 @@ def gather(
                 found.append(_metric(check, metric, row, accounts, now, problem))
         elif check.rule == "schema":
             found.append(_schema(check, columns, stream_rows.get(check.subject), column_problem))
+        elif check.rule == "freshness":
+            row = deadlines.get(check.subject)
+            found.append(_stream_freshness(check, row, now, deadline_problem))
         else:
-            problem = stream_problem or (key_problem if check.rule != "freshness" else "")
             pair = (stream_rows.get(check.subject), key_rows.get(check.subject))
-            window = windows.get(check.subject, default_window(check.subject))
-            found.append(_stream(check, pair, window, now, problem))
+            found.append(_stream(check, pair, stream_problem or key_problem))
     return found
 
 
@@ -141,6 +157,20 @@ def _ask(reader: Reader, sql: str, key: str) -> tuple[dict[Any, dict[str, Any]],
         return {row[key]: row for row in reader.rows(sql)}, ""
     except Exception as error:  # a broken query is a verdict of its own, whatever broke it
         return {}, f"the query could not run: {error}"
+
+
+def _streams(reader: Reader) -> tuple[dict[Any, dict[str, Any]], str]:
+    """Return where every stream stands; an erasure keeps the ledger's counts, not the rows."""
+    try:
+        erasures = [json.loads(row["tables"]) for row in reader.rows(ERASURES_SQL)]
+    except Exception as error:  # as above
+        return {}, f"the query could not run: {error}"
+    found, problem = _ask(reader, STREAM_SQL, "stream")
+    for table in CONTRACT:
+        if table.stream in found:
+            erased = sum(counts.get(f"raw.{table.raw_name}", 0) for counts in erasures)
+            found[table.stream]["ledger_rows"] -= erased
+    return found, problem
 
 
 def _columns(reader: Reader) -> tuple[dict[str, dict[str, str]], str]:
@@ -245,20 +275,21 @@ def _freshness(
     return Evidence(check, age, age, 0, window, as_of)
 
 
-DEFAULT_WINDOW_HOURS = 26.0
-"""Window of streams that no metric reads: daily extraction and two hours of grace."""
-
-
-def default_window(stream: str) -> float:
-    """Return the hours that such a stream may be old; a swept one waits for its sweep."""
-    return DEFAULT_WINDOW_HOURS + 24 * contract_table(stream).sweep_days
+def _stream_freshness(
+    check: Check, row: dict[str, Any] | None, now: datetime, problem: str
+) -> Evidence:
+    if problem:
+        return Evidence(check, problem=problem)
+    if row is None:
+        return Evidence(check, problem="the stream has no status row: no model knows it")
+    as_of, until = row["as_of"], row["fresh_until"]
+    window = None if None in (as_of, until) else _hours(until, as_of)
+    return _freshness(check, as_of, window, now)
 
 
 def _stream(
     check: Check,
     rows: tuple[dict[str, Any] | None, dict[str, Any] | None],
-    window: float,
-    now: datetime,
     problem: str,
 ) -> Evidence:
     ledger, keys = rows
@@ -267,8 +298,6 @@ def _stream(
     if ledger is None:
         return Evidence(check, problem="empty: the stream was never loaded")
     as_of = ledger["as_of"]
-    if check.rule == "freshness":
-        return _freshness(check, as_of, window, now)
     if keys is None:
         return Evidence(check, as_of=as_of, problem="the raw table gave no row")
     if check.rule == "key":

@@ -32,6 +32,11 @@ WIDTH = 4.0
 """Spreads on each side: a normal series alarms every 43 years; real tails are heavier."""
 UNKNOWN_EDGE = 3.0
 """Times the spread at an edge of the month that the past has not seen yet."""
+SEEN_ONCE = 1.5
+"""Times the spread at an edge seen once (2026-11-22): one value does not say how far it strays."""
+PERCENTILE_FLOOR = 0.04
+"""Least spread of a percentile as a share of its center (2026-11-22): a p95 that has stood still
+for weeks moves by a few percent when its day has few events, and nobody would act on that."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def expected(values: Sequence[float], last_day: date, value_kind: str) -> Band |
     center, spread = _forecast(past if is_change else _root(past), first_day)
     floor = max(1.0, float(np.sqrt(np.nanmedian(np.abs(past))))) if is_change else 1.0
     if value_kind == "percentile_day":
-        floor = 0.04 * abs(center)
+        floor = PERCENTILE_FLOOR * abs(center)
     reach = WIDTH * max(spread, floor)
     if not is_change:
         return Band(_square(center - reach), _square(center + reach))
@@ -92,7 +97,7 @@ def _forecast(past: Floats, first_day: date) -> tuple[float, float]:
         if len(seen):
             center += float(np.median(seen))
             spread = max(spread, float(np.ptp(seen)) / 2)
-        spread *= UNKNOWN_EDGE if len(seen) == 0 else 1.5 if len(seen) == 1 else 1.0
+        spread *= {0: UNKNOWN_EDGE, 1: SEEN_ONCE}.get(len(seen), 1.0)
     return center, spread
 
 

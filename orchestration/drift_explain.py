@@ -42,6 +42,12 @@ def _standing(alias: str) -> str:
     )
 
 
+# As the macros `is_bad_debt_flagged` and `ope_catalogue_value` of the models say it.
+_IS_FLAGGED = "((accounts.flags & 32768) <> 0)"
+_CATALOGUE_VALUE = (
+    "case opes.kind when 'sum' then 'unit' when 'usage' then 'metered' else opes.value_now end"
+)
+
 # What a column is named decides where it stands: <side>__<field>. Parameters: the day's end, then
 # the entity as often as it is asked for.
 STRIPE_SQL = f"""
@@ -85,7 +91,7 @@ left join staging.stg_stripe__subscriptions_history as subscriptions
 left join staging.stg_engine__catalog_prices_history as prices
     on prices.component = opes.component
     and prices.value
-        = case opes.kind when 'sum' then 'unit' when 'usage' then 'metered' else opes.value_now end
+        = {_CATALOGUE_VALUE}
     and prices.period = items.recurring_interval and lower(prices.currency) = lower(items.currency)
     and prices.is_active and {_standing("prices")}
 """
@@ -118,7 +124,7 @@ from zones full outer join opes on true
 TRIPLE_SQL = f"""
 select
     accounts.account_id as left__identity, customers.customer_id as right__identity,
-    (accounts.flags & 32768) <> 0 as left__flag_bit_15,
+    {_IS_FLAGGED} as left__flag_bit_15,
     owners.bad_debt as left__customer_row_bad_debt,
     customers.bad_debt as right__metadata_bad_debt,
     customers.lifting as right__metadata_lifting,
@@ -172,7 +178,7 @@ select
     entitlements.state as right__state,
     opes.license_source_id as left__license,
     subscriptions.status as left__subscription_status,
-    (accounts.flags & 32768) <> 0 as left__flag_bit_15,
+    {_IS_FLAGGED} as left__flag_bit_15,
     opes.updated_at as left__changed_at, entitlements.updated_at as right__changed_at
 from wanted
 left join opes on true

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import PermanentFailure
-from orchestration.warehouse import open_warehouse
+from orchestration.warehouse import finished_models, open_warehouse
 from orchestration.workspace import run_lock
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def mark(settings: Settings, name: str, word: str, reason: str, by: str | None) 
         raise PermanentFailure("a mark needs a reason.", todo="say why with --reason.")
     now = settings.clock().now()
     with run_lock(settings), open_warehouse(settings, "write") as warehouse:
-        found = find(warehouse, name)
+        with finished_models(settings, warehouse) as models:
+            found = find(models, name)
         if word == "clear" and found["mark"] is None:
             raise PermanentFailure(f"{found['discrepancy_id']} carries no mark.")
         row = {
@@ -72,5 +73,5 @@ def mark(settings: Settings, name: str, word: str, reason: str, by: str | None) 
             "marked_at": now,
         }
         warehouse.append_ops("drift_marks", [row])
-        warehouse.publish()
+        warehouse.publish_ops()
     return f"{found['discrepancy_id']} ({found['kind']} of {found['entity_id']}): {MARKS[word]}"

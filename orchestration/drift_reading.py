@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from orchestration.errors import PermanentFailure
@@ -80,7 +80,7 @@ order by daily.detector
 """
 
 SIDES_SQL = """
-select side, oldest_stream, as_of, window_hours
+select side, oldest_stream, as_of, fresh_until
 from reporting.rpt_drift_sides
 where detector = ?
 order by side
@@ -245,14 +245,14 @@ def _check_filters(warehouse: Warehouse, detector: str, filters: Filters) -> Non
 
 
 def _side(row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    as_of = row["as_of"]
+    as_of, until = row["as_of"], row["fresh_until"]
     age = None if as_of is None else now - as_of.replace(tzinfo=UTC)
     return {
         "side": row["side"],
         "oldest_stream": row["oldest_stream"],
         "as_of": moment(as_of),
         "age_hours": None if age is None else int(age.total_seconds() // 3600),
-        "is_stale": age is None or age > timedelta(hours=row["window_hours"]),
+        "is_stale": until is None or now > until.replace(tzinfo=UTC),
     }
 
 

@@ -37,8 +37,9 @@
   {%- endfor %}
 {%- endmacro %}
 
-{#- code_hash: changes when the SQL of a model, or of a model or seed it stands on, changes. The
-    catalogue is left out: a row for another metric changes nothing here. -#}
+{#- code_hash: changes when the SQL of a model, of a model or seed it stands on, or of a macro of this
+    project that one of them uses, changes. The catalogue is left out: a row for another metric changes
+    nothing here. -#}
 {% macro code_hash(relation) -%}
   {%- if not execute -%}{{ return('') }}{%- endif -%}
   {%- set seen = {} -%}
@@ -55,6 +56,7 @@
   {%- set node = graph.nodes.get(unique_id) -%}
   {%- if node and unique_id not in seen and node.name != 'metric_catalogue' -%}
     {%- do seen.update({unique_id: node.checksum.checksum}) -%}
+    {%- for macro in node.depends_on.get('macros', []) -%}{%- do macro_texts(macro, seen) -%}{%- endfor -%}
     {%- for parent in node.depends_on.nodes -%}
       {%- do _collect_checksums(parent, seen) -%}
     {%- endfor -%}

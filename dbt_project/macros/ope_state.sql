@@ -13,6 +13,12 @@
   end
 {%- endmacro %}
 
+{#- ope_catalogue_value: value under which the price catalogue lists what an OPE has: each unit of a
+    count costs the same, and so does what is metered; null for no value. -#}
+{% macro ope_catalogue_value(kind, value_now) -%}
+  case {{ kind }} when 'sum' then 'unit' when 'usage' then 'metered' else {{ value_now }} end
+{%- endmacro %}
+
 {#- ope_license_form: stripe, admin, user, contract or pending; null for any other form. -#}
 {% macro ope_license_form(license_source_id) -%}
   case

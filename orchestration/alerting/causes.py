@@ -10,16 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from expectations.checks import WRONG_NUMBER_RULES
 from orchestration.alerting.policy import Cause, Incident, Severity
-
-PLATFORM_OWNER = "data-platform"
-"""Answers for streams that no metric reads, for the checker and for delivery."""
+from orchestration.owners import PLATFORM_OWNER
 
 CRITICAL_AGE_HOURS = 48
 """Evidence so old makes a late source critical: one missed night is a warning, two are not."""
-
-WRONG_NUMBER_RULES = frozenset({"bounds", "key", "volume", "schema"})
-"""Rules whose failure means that a number may be wrong, not only old."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +99,23 @@ def causes_of(
             for r in restated
         ),
     ]
+
+
+def unfinished_build(metrics: Sequence[MetricState], *, in_place: bool) -> Cause:
+    """Return the cause of a build that broke off; built `in_place`, its models are read as such."""
+    seen = (
+        "readers see new models beside old ones, so a number may be wrong"
+        if in_place
+        else "readers keep the last finished state, which grows old"
+    )
+    return Cause(
+        "build",
+        "models",
+        "critical" if in_place else "warning",
+        (PLATFORM_OWNER,),
+        tuple(sorted(m.metric_id for m in metrics)),
+        f"the last build of the models did not finish; {seen}",
+    )
 
 
 def undecided(metrics: Sequence[MetricState], incident: Incident) -> bool:
@@ -205,7 +218,7 @@ def _failed(checks: Sequence[CheckState], metrics: Sequence[MetricState]) -> lis
     causes = []
     for (kind, subject), mine in sorted(subjects.items()):
         names = _metrics_of(mine, metrics)
-        wrong = any(c.rule in WRONG_NUMBER_RULES for c in mine)
+        wrong = any((c.subject_kind, c.rule) in WRONG_NUMBER_RULES for c in mine)
         text = "; ".join(f"{c.check_id}: {c.message}" for c in mine)
         mine_owners = tuple(sorted({owners[n] for n in names if n in owners}))
         causes.append(

@@ -67,12 +67,12 @@ def deliveries(warehouse: Warehouse, count: int) -> list[dict[str, Any]]:
 
 
 def evaluate_now(settings: Settings) -> AlertReport:
-    """Evaluate at the clock's moment on the working copy and publish it."""
+    """Evaluate at the clock's moment and publish what came of it."""
     with open_warehouse(settings, "read"):
         pass  # says what to do when nothing was ever published
     with run_lock(settings), open_warehouse(settings, "write") as warehouse:
         report = evaluate_alerts(warehouse, settings, settings.clock().now())
-        warehouse.publish()
+        warehouse.publish_ops()
     return report
 
 
@@ -83,7 +83,7 @@ def acknowledge(settings: Settings, incident_id: str, who: str) -> str:
         incident = _live(warehouse, incident_id)
         changed = replace(incident, state="acknowledged", acknowledged_at=now, acknowledged_by=who)
         store.write_incidents(warehouse, [changed])
-        warehouse.publish()
+        warehouse.publish_ops()
     return f"{incident_id} is acknowledged; reminders stop until it becomes more severe"
 
 
@@ -100,7 +100,7 @@ def mute(settings: Settings, subject: str, hours: float, reason: str) -> str:
             _live(warehouse, subject)
         until = now + timedelta(hours=hours)
         store.write_mute(warehouse, Mute(f"{subject}@{iso(now)}", subject, now, until, reason))
-        warehouse.publish()
+        warehouse.publish_ops()
     return f"{subject} is muted until {iso(until)}; what is still wrong then is told then"
 
 
@@ -115,7 +115,7 @@ def unmute(settings: Settings, subject: str) -> str:
             raise PermanentFailure(f"{subject} is not muted.", todo=f"muted: {known}.")
         for found in mine:
             store.write_mute(warehouse, replace(found, ends_at=now))
-        warehouse.publish()
+        warehouse.publish_ops()
     return f"{subject} is no longer muted"
 
 

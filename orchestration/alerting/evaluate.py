@@ -23,14 +23,18 @@ from orchestration.alerting.causes import (
     StreamState,
     causes_of,
     undecided,
+    unfinished_build,
 )
 from orchestration.alerting.delivery import Sleep, channel_name, send
 from orchestration.alerting.heartbeat import Heartbeat, beat
 from orchestration.alerting.hold import is_muted, is_quiet, parse_quiet_hours
 from orchestration.alerting.policy import Cause, Evaluation, Incident, Notice, evaluate
 from orchestration.alerting.routing import Routes, parse_routes
+from orchestration.owners import PLATFORM_OWNER
 from orchestration.reading import freshness_at
 from orchestration.settings import Settings
+from orchestration.warehouse import finished_models
+from orchestration.warehouse.publishing import build_marker
 
 if TYPE_CHECKING:
     from orchestration.warehouse.base import Warehouse
@@ -93,8 +97,11 @@ def evaluate_alerts(
     Errors: PermanentFailure when routes or quiet hours cannot be read.
     """
     routes = parse_routes(settings.alert_urls, settings.alert_routes)
-    metrics, workstreams = read_metrics(warehouse, now)
-    causes = [*read_causes(warehouse, metrics, now), *_delivery_causes(warehouse, now)]
+    with finished_models(settings, warehouse) as models:
+        metrics, workstreams = read_metrics(models, now)
+        causes = [*read_causes(models, metrics, now), *_delivery_causes(warehouse, now)]
+    if build_marker(settings).exists():
+        causes.append(unfinished_build(metrics, in_place=settings.target == "bigquery"))
     found = evaluate(
         causes,
         store.read_incidents(warehouse),
@@ -157,14 +164,10 @@ def read_metrics(warehouse: Warehouse, now: datetime) -> tuple[list[MetricState]
 
 
 def read_streams(warehouse: Warehouse, now: datetime) -> list[StreamState]:
-    """Return every stream; one that no metric reads has the default window of the checks."""
-    from expectations.evidence import default_window
-
+    """Return every stream; one that was never read is late."""
     states = []
     for row in warehouse.rows(STREAMS_SQL):
         as_of, until = row["as_of"], row["fresh_until"]
-        if until is None and as_of is not None:
-            until = as_of + timedelta(hours=default_window(row["stream"]))
         age = (now - as_of.replace(tzinfo=UTC)).total_seconds() / 3600 if as_of else None
         aware = until.replace(tzinfo=UTC) if until else None
         is_late = aware is None or now > aware
@@ -268,7 +271,7 @@ def _delivery_causes(warehouse: Warehouse, now: datetime) -> list[Cause]:
             "delivery",
             channel,
             "warning",
-            ("data-platform",),
+            (PLATFORM_OWNER,),
             (),
             f"{len(waiting)} message(s) did not arrive at {channel}: {waiting[-1].error}",
             waiting[0].created_at,

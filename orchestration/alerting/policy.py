@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-CauseKind = Literal["late_source", "metric_level", "check", "anomaly", "restatement", "delivery"]
+CauseKind = Literal[
+    "late_source", "metric_level", "check", "anomaly", "restatement", "delivery", "build"
+]
 Severity = Literal["warning", "critical"]
 State = Literal["open", "acknowledged", "resolved"]
 NoticeKind = Literal["opened", "reopened", "escalated", "reminder", "resolved"]

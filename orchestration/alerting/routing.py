@@ -47,7 +47,7 @@ def parse_routes(urls: str, routes: str) -> Routes:
         if not separator or "://" in owner or "://" not in url:
             raise PermanentFailure(
                 f"PAYGO_ALERT_ROUTES: entry {position} is not owner=url.",
-                todo="write it as billing-pipe=slack://…, entries separated by spaces.",
+                todo="write it as billing-pipe=json://…, entries separated by spaces.",
             )
         owners[owner] = (*owners.get(owner, ()), url)
     return Routes(tuple(urls.split()), owners)

@@ -31,7 +31,7 @@ def incidents(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     with runtime.warehouse() as warehouse:
         report = evaluate_alerts(warehouse, runtime.settings, runtime.as_ofs[-1])
         if runtime.open_warehouse is None:
-            warehouse.publish()  # a run of its own: nobody after it would
+            warehouse.publish_ops()  # a run of its own: nobody after it would
     if report.failures:
         raise dg.Failure("; ".join(report.failures), allow_retries=False)
     return dg.MaterializeResult(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
-from expectations.checks import Check, all_checks
+from expectations.checks import NO_OBSERVATION, WRONG_NUMBER_RULES, Check, all_checks
 from orchestration.defs.dbt import warehouse_models
 from orchestration.defs.raw import raw_key
 from orchestration.defs.reconciliation import unreconciled
@@ -49,9 +49,8 @@ def expectation_checks(manifest: Path) -> dg.AssetChecksDefinition:
             check_name(check),
             asset=assets[check_id],
             description=check.expectation,
-            # Dagster itself cannot hold back what was built before the checks of it ran: the
-            # evidence is gathered from the finished models. The page is held back below.
-            blocking=check.is_blocking and assets[check_id] == STATUS_KEY,
+            # Not `blocking`: Dagster cannot hold back what was built before the checks of it ran.
+            # The evidence is gathered from the finished models; `held_back` holds the page.
             additional_deps=[STATUS_KEY] if assets[check_id] != STATUS_KEY else [],
         )
         for check_id, check in checks.items()
@@ -81,8 +80,6 @@ def held_back(warehouse: "Warehouse", now: "datetime") -> list[str]:
     What was never observed, as on a first run, has no number yet: the page says so. What was
     observed once and is empty now has lost its number.
     """
-    from expectations.checks import BLOCKING_RULES, NO_OBSERVATION
-
     rows = warehouse.rows(
         "select check_id, subject_kind, rule, message from ops.check_results as latest "
         "where evaluated_at = ? and verdict <> 'passed' and (message <> ? or exists ("
@@ -90,8 +87,11 @@ def held_back(warehouse: "Warehouse", now: "datetime") -> list[str]:
         "and earlier.message <> ?)) order by check_id",
         (now.replace(tzinfo=None), NO_OBSERVATION, NO_OBSERVATION),
     )
-    blocking = [row for row in rows if (row["subject_kind"], row["rule"]) in BLOCKING_RULES]
-    wrong = [f"{row['check_id']}: {row['message']}" for row in blocking]
+    wrong = [
+        f"{row['check_id']}: {row['message']}"
+        for row in rows
+        if (row["subject_kind"], row["rule"]) in WRONG_NUMBER_RULES
+    ]
     return wrong + [f"stream.reconciliation.{text}" for text in unreconciled(warehouse, now)]
 
 

@@ -7,7 +7,7 @@ Belongs here: the one resource of the raw assets. Does not: extraction itself
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -43,23 +43,32 @@ class Runtime:
     run_id: str
     as_ofs: tuple[datetime, ...]
     open_warehouse: Warehouse | None = None
+    holds_lock: bool = False
+    """Whoever made this holds the home's run lock."""
     advance: Callable[[datetime], None] | None = None
     wanted: Callable[[datetime, str], Collection[str]] | None = None
     on_day: Callable[[datetime], None] | None = None
+    full_refresh: bool = False
+    """Whether the models judge everything anew instead of what the loads have touched."""
     attempts: list[Attempt] = field(default_factory=list)
 
     @contextmanager
     def warehouse(self) -> Iterator[Warehouse]:
         """Yield the run's warehouse; opened (and locked) for the step when nobody did before."""
         from orchestration.warehouse import open_warehouse
-        from orchestration.workspace import run_lock
 
         if self.open_warehouse is not None:
             with nullcontext(self.open_warehouse) as warehouse:
                 yield warehouse
             return
-        with run_lock(self.settings), open_warehouse(self.settings, "write") as warehouse:
+        with self.locked(), open_warehouse(self.settings, "write") as warehouse:
             yield warehouse
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the home's run lock for a step, when its run does not."""
+        from orchestration.workspace import run_lock
+
+        return nullcontext() if self.holds_lock else run_lock(self.settings)
 
     def extract(
         self, as_of: datetime, source: str, streams: Collection[str], warehouse: Warehouse

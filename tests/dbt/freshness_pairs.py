@@ -7,6 +7,7 @@ statements that `dbt build` ran. Does not: which pair should flip, which the tes
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -16,14 +17,20 @@ from typing import Any
 
 import duckdb
 
+from orchestration.clock import iso
 from orchestration.sources.contract import CONTRACT
 
 RECOMPUTED = (
-    ("intermediate", "intermediate/time/int_time__stream_horizons"),
-    ("intermediate", "metrics/int_metrics__stream_deadlines"),
-    ("metrics", "metrics/fct_metric_status"),
+    "intermediate/time/int_time__stream_horizons",
+    "metrics/int_metrics__stream_deadlines",
+    "metrics/fct_metric_status",
+    "reporting/rpt_stream_status",
+    "reporting/rpt_drift_sides",
 )
-"""The models between the ledger and the status, in order: (schema, path). Views follow."""
+"""Paths of the models between the ledger and the status, and of those that know the run's moment,
+in order. Other views follow."""
+
+RUN_MOMENT = re.compile(r"cast\('[^']+Z' as timestamp\)")
 
 
 class Bench:
@@ -34,14 +41,15 @@ class Bench:
         shutil.copyfile(warehouse, copy)
         self.db = duckdb.connect(str(copy))
         self._sql = {}
-        for _, path in RECOMPUTED:
+        for path in RECOMPUTED:
             compiled = target / "compiled" / "paygo" / "models" / f"{path}.sql"
             self._sql[path.rsplit("/", 1)[1]] = compiled.read_text(encoding="utf-8")
-        self.schemas = dict(
-            self.db.execute(
-                "select table_name, table_schema from information_schema.tables"
+        self._relations = {
+            name: f"{'view' if kind == 'VIEW' else 'table'} {schema}.{name}"
+            for name, schema, kind in self.db.execute(
+                "select table_name, table_schema, table_type from information_schema.tables"
             ).fetchall()
-        )
+        }
 
     def __enter__(self) -> Bench:
         return self
@@ -54,10 +62,12 @@ class Bench:
         names = [d[0] for d in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def evaluate(self) -> dict[str, tuple[str, str]]:
-        """Compute the status again; freshness and oldest source by metric."""
+    def evaluate(self, now: datetime | None = None) -> dict[str, tuple[str, str]]:
+        """Compute the status again, as of `now` or the build: freshness, oldest source a metric."""
         for name, sql in self._sql.items():
-            self.db.execute(f"create or replace table {self.schemas[name]}.{name} as ({sql})")
+            if now is not None:
+                sql = RUN_MOMENT.sub(f"cast('{iso(now)}' as timestamp)", sql)
+            self.db.execute(f"create or replace {self._relations[name]} as ({sql})")
         return {
             row["metric_id"]: (row["freshness"], row["oldest_source"])
             for row in self.rows("select * from reporting.rpt_metric_status")

@@ -12,7 +12,6 @@ from typing import Any
 
 import duckdb
 
-FOLDERS = {"stg": "staging/knowledge", "fct": "marts/knowledge", "rpt": "reporting"}
 SCHEMAS = {"stg": "staging", "fct": "marts", "rpt": "reporting", "int": "intermediate"}
 GRAPH_MODELS = (
     "fct_graph_edges",

@@ -44,8 +44,16 @@ def test_raw_sources_are_the_contract() -> None:
         declared = tables[contract.raw_name]
         expected = [(c.name, DATA_TYPES[c.type]) for c in (*contract.landed_columns, *META_COLUMNS)]
         assert [(c["name"], c["data_type"]) for c in declared["columns"]] == expected
-        key = declared["config"]["meta"]["dagster"]["asset_key"]
-        assert key == ["raw", contract.source, contract.name]
+        meta = declared["config"]["meta"]
+        assert meta["dagster"]["asset_key"] == ["raw", contract.source, contract.name]
+        assert meta.get("sweep_days", 0) == contract.sweep_days
+
+
+def test_every_stream_of_the_contract_has_a_default_window(built: Dbt) -> None:
+    rows = built.rows(
+        "select stream, source, default_window_hours from intermediate.int_time__streams"
+    )
+    assert sorted(rows) == sorted((t.stream, t.source, 26 + 24 * t.sweep_days) for t in CONTRACT)
 
 
 def test_ops_sources_are_the_ops_schema() -> None:

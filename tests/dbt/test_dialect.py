@@ -87,6 +87,11 @@ def dbt_return(value: Any) -> None:
     raise Returned(value)
 
 
+ZONES = SimpleNamespace(
+    source_name="raw", name="core__zones", config=SimpleNamespace(meta={"sweep_days": 7})
+)
+
+
 class Stub:
     """Stands for what dbt hands to a template while it renders for BigQuery."""
 
@@ -99,6 +104,7 @@ class Stub:
             adapter=self,
             target=self,
             execute=False,
+            graph=SimpleNamespace(sources={"zones": ZONES}),
             is_incremental=lambda: False,
             modules=SimpleNamespace(re=re),
             this="`project.layer.this`",

@@ -40,12 +40,10 @@ HELD_OTHERWISE = frozenset(
         "fct_unhandled_event_types",
         "int_accounts__customer_owners",
         "int_accounts__payment_profiles",
-        "int_billing__first_payments",
         "int_drift__entitlement_candidates",
         "int_knowledge__prediction_days",
         "int_support__issue_histories",
         "int_support__pattern_weeks",
-        "int_time__stream_rows",
     }
 )
 

@@ -7,7 +7,7 @@ with days as (
 
 flagged as (
     select * from {{ ref('stg_engine__accounts_history') }}
-    where not is_deleted and (flags & 32768) <> 0
+    where not is_deleted and {{ is_bad_debt_flagged('flags') }}
 ),
 
 stripe_types as (

@@ -12,7 +12,7 @@ accounts as (
 
 flagged as (
     select * from accounts
-    where (flags & 32768) <> 0
+    where {{ is_bad_debt_flagged('flags') }}
 ),
 
 counted as (

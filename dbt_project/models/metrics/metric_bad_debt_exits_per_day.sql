@@ -12,12 +12,12 @@ accounts as (
 
 flagged as (
     select * from accounts
-    where (flags & 32768) <> 0
+    where {{ is_bad_debt_flagged('flags') }}
 ),
 
 unflagged as (
     select * from accounts
-    where (flags & 32768) = 0
+    where not {{ is_bad_debt_flagged('flags') }}
 ),
 
 -- an account that vanishes with its flag set is no exit

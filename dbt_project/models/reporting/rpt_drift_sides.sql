@@ -5,12 +5,8 @@ with drift_kinds as (
     select * from {{ ref('drift_kinds') }}
 ),
 
-metric_catalogue as (
-    select * from {{ ref('metric_catalogue') }}
-),
-
-stream_horizons as (
-    select * from {{ ref('int_time__stream_horizons') }}
+stream_deadlines as (
+    select * from {{ ref('int_metrics__stream_deadlines') }}
 ),
 
 days as (
@@ -25,31 +21,22 @@ detectors as (
     from drift_kinds
 ),
 
-metric_streams as (
-    select
-        metric_id,
-        freshness_window_hours,
-        stream,
-    from metric_catalogue, {{ unnest_array(split_text('streams', ';'), 'stream') }}
-),
-
 side_streams as (
     select
         detectors.detector,
-        {{ regex_capture('metric_streams.stream', '^([a-z]+)') }} as side,
-        metric_streams.freshness_window_hours,
-        metric_streams.stream,
-        stream_horizons.last_as_of,
+        {{ regex_capture('stream_deadlines.stream', '^([a-z]+)') }} as side,
+        stream_deadlines.stream,
+        stream_deadlines.as_of,
+        stream_deadlines.fresh_until,
         row_number() over (
-            partition by detectors.detector, {{ regex_capture('metric_streams.stream', '^([a-z]+)') }}
+            partition by detectors.detector, {{ regex_capture('stream_deadlines.stream', '^([a-z]+)') }}
             order by
-                case when stream_horizons.last_as_of is null then 0 else 1 end,
-                stream_horizons.last_as_of,
-                metric_streams.stream
+                case when stream_deadlines.as_of is null then 0 else 1 end,
+                stream_deadlines.as_of,
+                stream_deadlines.stream
         ) as age_rank,
     from detectors
-    inner join metric_streams on detectors.metric_id = metric_streams.metric_id
-    left join stream_horizons on metric_streams.stream = stream_horizons.stream
+    inner join stream_deadlines on detectors.metric_id = stream_deadlines.metric_id
 ),
 
 final as (
@@ -57,15 +44,10 @@ final as (
         side_streams.detector,
         side_streams.side,
         side_streams.stream as oldest_stream,
-        side_streams.last_as_of as as_of,
-        cast(side_streams.freshness_window_hours as bigint) as window_hours,
-        cast({{ hours_between('side_streams.last_as_of', as_of_timestamp()) }} as bigint) as age_hours,
-        coalesce(
-            side_streams.last_as_of < {{ timestamp_plus_hours(
-                as_of_timestamp(), '-cast(side_streams.freshness_window_hours as bigint)'
-            ) }},
-            true
-        ) as is_stale,
+        side_streams.as_of,
+        side_streams.fresh_until,
+        cast({{ hours_between('side_streams.as_of', as_of_timestamp()) }} as bigint) as age_hours,
+        coalesce({{ as_of_timestamp() }} > side_streams.fresh_until, true) as is_stale,
         days.observation_date as last_day,
     from side_streams
     left join days on side_streams.detector = days.detector

@@ -1,13 +1,14 @@
 -- grain: one row a stream of the contract, also one that was never loaded
 -- A view: an attempt shows as soon as it is recorded.
-with stream_rows as (
-    select * from {{ ref('int_time__stream_rows') }}
+with streams as (
+    select * from {{ ref('int_time__streams') }}
 ),
 
 stream_horizons as (
     select * from {{ ref('int_time__stream_horizons') }}
 ),
 
+-- of the metrics that read a stream, the strictest decides
 stream_deadlines as (
     select
         stream,
@@ -34,23 +35,35 @@ attempts as (
     from stream_runs
 ),
 
+dated as (
+    select
+        streams.stream,
+        streams.source,
+        stream_horizons.last_as_of as as_of,
+        coalesce(
+            stream_deadlines.fresh_until,
+            {{ timestamp_plus_hours('stream_horizons.last_as_of', 'streams.default_window_hours') }}
+        ) as fresh_until,
+    from streams
+    left join stream_horizons on streams.stream = stream_horizons.stream
+    left join stream_deadlines on streams.stream = stream_deadlines.stream
+),
+
 final as (
     select
-        stream_rows.stream,
-        stream_rows.source,
-        stream_horizons.last_as_of as as_of,
-        cast({{ hours_between('stream_horizons.last_as_of', as_of_timestamp()) }} as bigint) as age_hours,
-        stream_deadlines.fresh_until,
+        dated.stream,
+        dated.source,
+        dated.as_of,
+        cast({{ hours_between('dated.as_of', as_of_timestamp()) }} as bigint) as age_hours,
+        dated.fresh_until,
+        coalesce({{ as_of_timestamp() }} > dated.fresh_until, true) as is_stale,
         attempts.recorded_at as last_attempt_at,
         attempts.status as last_status,
         attempts.error as last_error,
-        stream_rows.current_rows,
-    from stream_rows
-    left join stream_horizons on stream_rows.stream = stream_horizons.stream
-    left join stream_deadlines on stream_rows.stream = stream_deadlines.stream
+    from dated
     left join attempts
         on
-            stream_rows.stream = attempts.stream
+            dated.stream = attempts.stream
             and attempts.recency = 1
 )
 

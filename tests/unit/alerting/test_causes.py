@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
+from expectations.checks import METRIC_RULES, STREAM_RULES
 from orchestration.alerting.causes import (
     CheckState,
     MetricState,
@@ -15,6 +17,10 @@ from orchestration.alerting.causes import (
     undecided,
 )
 from orchestration.alerting.policy import Incident, evaluate
+from orchestration.defs.quality import held_back
+from orchestration.owners import PLATFORM_OWNER
+from orchestration.settings import Settings
+from orchestration.warehouse import open_warehouse
 from tests.unit.alerting.test_hold_and_routes import NOW
 
 
@@ -66,7 +72,7 @@ def test_a_metric_on_two_late_sources_is_named_by_both() -> None:
 
 def test_a_late_stream_that_no_metric_reads_is_a_warning_of_the_platform() -> None:
     (cause,) = causes_of([metric("a")], [late("billing.charges", 90)])
-    assert (cause.severity, cause.owners, cause.metrics) == ("warning", ("data-platform",), ())
+    assert (cause.severity, cause.owners, cause.metrics) == ("warning", (PLATFORM_OWNER,), ())
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,31 @@ def test_failed_checks_of_a_subject_are_one_cause_with_the_metrics_behind_it() -
     (cause,) = causes_of([metric("a"), stale("b")], [], checks)[1:]
     assert (cause.name, cause.severity) == ("stream.engine.subs_account", "critical")
     assert cause.metrics == ("a",)
+
+
+PAIRS = [
+    *(("metric", rule) for rule in METRIC_RULES),
+    *(("stream", rule) for rule in STREAM_RULES),
+]
+
+
+@pytest.mark.parametrize(("kind", "rule"), [p for p in PAIRS if p[1] != "freshness"])
+def test_the_alert_is_critical_exactly_when_the_page_is_held_back(
+    tmp_path: Path, kind: str, rule: str
+) -> None:
+    subject = "a" if kind == "metric" else "engine.subs_account"
+    failed = check(f"{kind}.{rule}.{subject}")
+    (cause,) = causes_of([metric("a")], [], [failed])
+    with open_warehouse(Settings.model_validate({"home": tmp_path}), "write") as warehouse:
+        row = {**asdict(failed), "run_id": "r", "evaluated_at": NOW}
+        warehouse.append_ops("check_results", [row])
+        held = held_back(warehouse, NOW)
+    assert (cause.severity == "critical") == bool(held)
+
+
+def test_a_day_without_a_value_is_a_hole_and_no_wrong_number() -> None:
+    (cause,) = causes_of([metric("a")], [], [check("metric.volume.a")])
+    assert cause.severity == "warning"
 
 
 def test_freshness_that_fails_is_told_by_the_late_source_alone() -> None:

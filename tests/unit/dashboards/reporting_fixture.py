@@ -168,7 +168,13 @@ def _fill_companions(
         [
             (
                 *("late_source:stripe:20260324T060000Z", "late_source", "stripe", "critical"),
-                *("open", "billing-data", NOW, None, "bad_debt_accounts;double_charged_accounts"),
+                *(
+                    "open",
+                    "metrics-warehouse",
+                    NOW,
+                    None,
+                    "bad_debt_accounts;double_charged_accounts",
+                ),
                 message,
             )
         ],
@@ -280,7 +286,7 @@ def _fill_streams(
         age = (NOW - as_of) / timedelta(hours=1)
         error = "Stripe answered 401: the API key was revoked." if old else None
         status = "failed" if old else "ok"
-        rows.append((stream, source, as_of, age, NOW, status, error, 1_000, as_of + _WINDOW))
+        rows.append((stream, source, as_of, age, NOW, status, error, as_of + _WINDOW, old))
         warehouse.append_ops(
             "stream_cursors",
             [{"stream": stream, "cursor_json": "{}", "as_of": as_of, "load_id": "l1"}],

@@ -13,8 +13,8 @@ create table rpt_metric_status(metric_id varchar, title varchar, definition varc
 create table rpt_metric_series(metric_id varchar, observation_date date, value decimal(38,6),
   as_of timestamp);
 create table rpt_stream_status(stream varchar, source varchar, as_of timestamp, age_hours double,
-  last_attempt_at timestamp, last_status varchar, last_error varchar, current_rows bigint,
-  fresh_until timestamp);
+  last_attempt_at timestamp, last_status varchar, last_error varchar,
+  fresh_until timestamp, is_stale boolean);
 create table rpt_drift_daily(detector varchar, observation_date date, kind varchar,
   open_count bigint, new_count bigint, resolved_count bigint);
 create table rpt_drift_exclusions(detector varchar, observation_date date, entity_id varchar,

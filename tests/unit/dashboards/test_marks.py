@@ -11,7 +11,7 @@ import pytest
 
 from dashboards import charts
 from dashboards.build import SiteReport, build_site
-from dashboards.evidence import EvidenceBook, read_evidence
+from dashboards.evidence import read_evidence
 from dashboards.render import inert, label, plain_text
 from orchestration.settings import Settings
 from tests.unit.dashboards.reporting_fixture import AT, NOW, FixtureWarehouse
@@ -72,24 +72,19 @@ def test_a_late_source_alone_marks_its_numbers_with_a_clock_only(stale_site: Bui
     assert not any("check" in text for texts in numbers.values() for text in texts)
 
 
-def test_a_source_is_late_by_its_own_deadline(warehouse: FixtureWarehouse) -> None:
-    def book(until: object) -> EvidenceBook:
+def test_a_source_is_late_when_its_model_says_so_whatever_its_age(
+    warehouse: FixtureWarehouse,
+) -> None:
+    def is_late(hours: int, is_stale: bool) -> bool:
         warehouse.connection.execute(
-            "update reporting.rpt_stream_status set fresh_until = ? where stream = 'jira.issues'",
-            [until],
+            "update reporting.rpt_stream_status set as_of = ?, age_hours = ?, is_stale = ?"
+            " where stream = 'jira.issues'",
+            [NOW - timedelta(hours=hours), hours, is_stale],
         )
-        return read_evidence(warehouse)
+        return read_evidence(warehouse).source("jira.issues").is_stale
 
-    warehouse.connection.execute(
-        "update reporting.rpt_stream_status set as_of = ?, age_hours = 40"
-        " where stream = 'jira.issues'",
-        [NOW - timedelta(hours=40)],
-    )
-    assert not book(NOW).source("jira.issues").is_stale, "a weekend lies between"
-    assert book(NOW - timedelta(seconds=1)).source("jira.issues").is_stale
-    assert book(None).source("jira.issues").is_stale, "no deadline: the catalogue's window of 26 h"
-    warehouse.connection.execute("update reporting.rpt_metric_status set freshness_window_hours=40")
-    assert not book(None).source("jira.issues").is_stale
+    assert not is_late(40, is_stale=False), "a weekend lies between"
+    assert is_late(27, is_stale=True)
 
 
 def test_what_a_source_said_ends_as_a_sentence(

@@ -13,7 +13,7 @@ import pytest
 
 from expectations import runner
 from expectations.catalogue import load_catalogue
-from expectations.checks import METRIC_RULES, STREAM_RULES, Check, all_checks
+from expectations.checks import METRIC_RULES, STREAM_RULES, WRONG_NUMBER_RULES, Check, all_checks
 from expectations.evidence import Evidence
 from expectations.runner import CheckResult, judge, run_checks
 from orchestration.errors import PermanentFailure
@@ -65,6 +65,11 @@ class Memory:
                 " values ('l', ?, ?, ?, 'r', 'full', 1, 0, '{}', 'c', ?)",
                 [table.stream, table.source, AS_OF, AS_OF],
             )
+
+        self.db.execute(
+            "create table reporting.rpt_stream_status as select stream, as_of,"
+            " as_of + interval 26 hour as fresh_until from ops.stream_cursors"
+        )
 
     def _load_metrics(self) -> None:
         self.db.execute(
@@ -153,8 +158,8 @@ def test_good_data_passes_every_check(memory: Memory) -> None:
             "metric.bounds.bad_debt_accounts",
         ),
         (
-            "update ops.stream_cursors set as_of = timestamp '2026-03-22'"
-            " where stream = 'stripe.invoices'",
+            "update reporting.rpt_stream_status set as_of = timestamp '2026-03-22',"
+            " fresh_until = timestamp '2026-03-23 02:00:00' where stream = 'stripe.invoices'",
             "stream.freshness.stripe.invoices",
         ),
         (
@@ -242,10 +247,25 @@ def test_damage_fails_its_own_check_with_a_message(
         ),
         (
             "delete from ops.stream_cursors where stream = 'core.zones'",
-            "stream.freshness.core.zones",
+            "stream.key.core.zones",
             "never loaded",
         ),
-        ("drop table ops.stream_cursors", "stream.freshness.core.zones", "could not run"),
+        ("drop table ops.stream_cursors", "stream.volume.core.zones", "could not run"),
+        (
+            "update reporting.rpt_stream_status set as_of = null, fresh_until = null",
+            "stream.freshness.core.zones",
+            "nothing has been read yet",
+        ),
+        (
+            "delete from reporting.rpt_stream_status where stream = 'core.zones'",
+            "stream.freshness.core.zones",
+            "no status row",
+        ),
+        (
+            "drop table reporting.rpt_stream_status",
+            "stream.freshness.core.zones",
+            "could not run",
+        ),
     ],
 )
 def test_what_cannot_be_looked_at_is_broken_and_says_why(
@@ -297,16 +317,25 @@ def test_gx_that_breaks_or_stays_silent_is_broken(monkeypatch: pytest.MonkeyPatc
     assert judge(evidence)[0].verdict == "broken"
 
 
-def test_a_window_that_knows_weekends_is_the_deadline_of_the_status(memory: Memory) -> None:
-    memory.db.execute("update reporting.rpt_metric_status set fresh_until = timestamp '2026-03-27'")
-    late = run_checks(memory, NOW + timedelta(hours=60))
-    assert result_of(late, "metric.freshness.stuck_events").verdict == "passed"
-    assert result_of(late, "stream.freshness.core.zones").verdict == "failed"
+@pytest.mark.parametrize(
+    ("model", "check_id"),
+    [
+        ("rpt_metric_status", "metric.freshness.stuck_events"),
+        ("rpt_stream_status", "stream.freshness.core.zones"),
+    ],
+)
+def test_a_window_that_knows_weekends_is_the_deadline_of_the_status(
+    memory: Memory, model: str, check_id: str
+) -> None:
+    now = NOW + timedelta(hours=60)
+    assert result_of(run_checks(memory, now), check_id).verdict == "failed"
+    memory.db.execute(f"update reporting.{model} set fresh_until = timestamp '2026-03-27'")
+    assert result_of(run_checks(memory, now), check_id).verdict == "passed"
 
 
-def test_only_wrong_numbers_hold_the_page_back(memory: Memory) -> None:
-    blocking = {(c.subject_kind, c.rule) for c in all_checks() if c.is_blocking}
-    assert blocking == {("metric", "bounds"), ("stream", "key"), ("stream", "volume")}
+def test_every_rule_of_wrong_numbers_is_a_rule_of_some_check_and_says_why() -> None:
+    assert WRONG_NUMBER_RULES.keys() <= {(c.subject_kind, c.rule) for c in all_checks()}
+    assert all(WRONG_NUMBER_RULES.values())
 
 
 def test_data_docs_show_every_check_that_could_look(memory: Memory, tmp_path: Path) -> None:

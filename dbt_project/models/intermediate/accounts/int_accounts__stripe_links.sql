@@ -26,7 +26,6 @@ accounts as (
         count(*) as customer_rows,
         min(stripe_customer_id) as stripe_customer_id,
         min(bad_debt) as customer_bad_debt_at,
-        max(written_by) as customer_written_by,
     from customer_rows
     group by account_id
 
@@ -46,7 +45,6 @@ select
     accounts.account_id,
     accounts.stripe_customer_id,
     accounts.customer_bad_debt_at,
-    accounts.customer_written_by,
     accounts.customer_rows,
     accounts.customer_rows > 1 or shared.account_id is not null as is_merged,
 from accounts

@@ -1,4 +1,5 @@
--- Grain: one row an invoice that a payment was applied to (invoice_id): its first payment.
+-- Grain: one row an invoice that a payment was applied to (invoice_id): its first payment,
+-- and what all its payments come to.
 with
 
 invoice_payments as (
@@ -17,5 +18,6 @@ select
     amount_paid_minor,
     currency,
     paid_at,
+    cast(sum(amount_paid_minor) over (partition by invoice_id) as bigint) as total_paid_minor,
 from invoice_payments
 qualify row_number() over (partition by invoice_id order by paid_at, invoice_payment_id) = 1

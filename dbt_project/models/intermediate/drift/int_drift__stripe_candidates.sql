@@ -215,9 +215,7 @@ missing_days as (
     left join prices
         on
             missing_items.component = prices.component
-            and case missing_items.ope_kind
-                when 'sum' then 'unit' when 'usage' then 'metered' else missing_items.value_now
-            end = prices.value
+            and {{ ope_catalogue_value('missing_items.ope_kind', 'missing_items.value_now') }} = prices.value
             and missing_siblings.recurring_interval = prices.period
             and missing_siblings.item_currency = lower(prices.currency)
             and {{ is_valid_at('prices', 'days.day_end_at') }}

@@ -185,9 +185,7 @@ namings as (
     left join prices
         on
             opes.component = prices.component
-            and case opes.kind
-                when 'sum' then 'unit' when 'usage' then 'metered' else opes.value_now
-            end = prices.value
+            and {{ ope_catalogue_value('opes.kind', 'opes.value_now') }} = prices.value
             and item_states.recurring_interval = prices.period
             and item_states.currency = prices.currency
             and {{ is_valid_at('prices', 'item_states.state_from') }}

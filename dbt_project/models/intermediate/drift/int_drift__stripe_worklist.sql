@@ -132,7 +132,7 @@ first_opes as (
         subscription_id,
         subscription_item_id,
         component,
-        case kind when 'sum' then 'unit' when 'usage' then 'metered' else value_now end as value,
+        {{ ope_catalogue_value('kind', 'value_now') }} as value,
         case when kind = 'sum' then {{ safe_cast_as('value_now', 'bigint') }} end as expected_quantity,
         kind = 'sum' as is_counted,
         state not in ('active_billed', 'scheduled_cancel', 'scheduled_downgrade') or _is_deleted

@@ -5,7 +5,7 @@
 with accounts as (
     select
         account_id,
-        (flags & 32768) <> 0 as is_flagged,
+        {{ is_bad_debt_flagged('flags') }} as is_flagged,
         valid_from,
         valid_to,
         is_deleted,

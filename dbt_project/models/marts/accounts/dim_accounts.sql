@@ -63,7 +63,7 @@ unified as (
         coalesce(nullif(stripe_customers.account_type, ''), engine_accounts.account_type)
             as account_type,
         engine_accounts.flags,
-        coalesce((engine_accounts.flags & 32768) <> 0, false) as is_bad_debt_flagged,
+        coalesce({{ is_bad_debt_flagged('engine_accounts.flags') }}, false) as is_bad_debt_flagged,
         stripe_links.customer_bad_debt_at,
         coalesce(stripe_customers.bad_debt = 'true', false) as is_bad_debt_in_stripe,
         {{ safe_cast_as("nullif(stripe_customers.lifting, '')", 'timestamp') }} as lifting_set_at,

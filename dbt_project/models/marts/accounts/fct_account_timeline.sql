@@ -117,7 +117,7 @@ happened as (
         'subs_account' as store,
         'account changed' as event,
         account_id as entity_id,
-        'type ' || coalesce(account_type, 'none') || ', flags ' || cast(flags as string) || case when (flags & 32768) <> 0 then ' (bad debt)' else '' end as detail,
+        'type ' || coalesce(account_type, 'none') || ', flags ' || cast(flags as string) || case when {{ is_bad_debt_flagged('flags') }} then ' (bad debt)' else '' end as detail,
         true as is_time_of_sight,
     from engine_accounts
     where not is_deleted

@@ -12,7 +12,7 @@ versions as (
 
     select
         account_id,
-        (flags & 32768) <> 0 and not is_deleted as is_flagged,
+        {{ is_bad_debt_flagged('flags') }} and not is_deleted as is_flagged,
         is_deleted,
         valid_from,
         valid_to,
