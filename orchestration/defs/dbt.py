@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property, lru_cache
 from importlib.metadata import version
@@ -23,6 +24,7 @@ from orchestration.clock import iso
 from orchestration.defs.runtime import RUNTIME, WRITING, Runtime
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
+from orchestration.warehouse.publishing import building
 from orchestration.workspace import DBT_PROJECT, make_folder, metric_ids
 
 DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
@@ -123,17 +125,44 @@ def warehouse_models(manifest: Path) -> dg.AssetsDefinition:
     )
     def models(context: dg.AssetExecutionContext) -> Iterator[Any]:
         runtime = cast(Runtime, getattr(context.resources, RUNTIME))
-        os.environ.update(dbt_environment(runtime.settings))
         dbt = cast(DbtCliResource, context.resources.dbt)
-        invocation = dbt.cli(
-            # Unit tests judge the code, not the data: the test suite runs them, no build does.
-            ["build", "--exclude-resource-types", "unit_test", *dbt_vars(runtime.as_ofs[-1])],
-            context=context,
-            target_path=target_folder(runtime.settings),
-        )
-        yield from invocation.stream()
+        is_whole = set(context.selected_asset_keys) == set(warehouse_models(manifest).keys)
+        with runtime.locked(), building(runtime.settings, is_whole=is_whole):
+            with _environment(dbt_environment(runtime.settings)):
+                invocation = dbt.cli(
+                    build_command(runtime),
+                    context=context,
+                    target_path=target_folder(runtime.settings),
+                )
+            yield from invocation.stream()
 
     return cast(dg.AssetsDefinition, models)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for the process that starts inside.
+
+    Dagster hands dbt the environment of its own process. Left there, they would stand above the
+    `.env` of whatever reads settings in this process later.
+    """
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def build_command(runtime: Runtime) -> list[str]:
+    """Return the arguments of dbt that build and test every model at the run's last moment."""
+    # Unit tests judge the code, not the data: the test suite runs them, no build does.
+    command = ["build", "--exclude-resource-types", "unit_test", *dbt_vars(runtime.as_ofs[-1])]
+    return [*command, "--full-refresh"] if runtime.full_refresh else command
 
 
 def reporting_keys(manifest: Path) -> list[dg.AssetKey]:
