@@ -41,7 +41,7 @@ class Backfills:
     def open(self, kinds: Sequence[Kind], start: int) -> dict[str, int]:
         """Look for what is kept; return, by kind resumed, the second from which changes count."""
         for kind in KINDS:
-            checkpoints = Checkpoints(self._folder(kind), self._identity(kind), self._run.hash_key)
+            checkpoints = Checkpoints(self._folder(kind), self._identity(kind))
             if kind not in kinds:
                 if self._streams(kind):
                     # Committed, and then interrupted before this was cleared away.
@@ -102,8 +102,9 @@ class Backfills:
         key = settings.stripe_api_key.get_secret_value() if settings.stripe_api_key else ""
         return {
             "server": settings.stripe_api_base,
-            # Whose account it is a key does not show: what another one read is read anew.
-            "api_key": hmac.digest(self._run.hash_key, key.encode(), "sha256").hex()[:16],
+            # Whose account it is a key does not show: what another one read is read anew. So is
+            # what was hashed under another hash key. Neither key is written down.
+            "keys": hmac.digest(self._run.hash_key, key.encode(), "sha256").hex()[:16],
             **{s: contract_fingerprint(self._tables[s]) for s in self._streams(kind)},
         }
 

@@ -8,7 +8,6 @@ nothing here is visible to a reader: rows become visible by the commit of their 
 
 from __future__ import annotations
 
-import hmac
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -43,11 +42,9 @@ class Kept:
 class Checkpoints:
     """The checkpoints of one kind (one list endpoint), in one folder."""
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any], hash_key: bytes) -> None:
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
         self._folder = folder
-        # The key itself is not written down; rows hashed under another one must not be mixed.
-        proof = hmac.digest(hash_key, b"checkpoints", "sha256").hex()[:16]
-        self._identity = {**identity, "hash_key": proof}
+        self._identity = dict(identity)
         self._waiting: dict[str, list[Records]] = {}
         self._stretches: list[Stretch] = []
         self._rows = 0
@@ -57,8 +54,8 @@ class Checkpoints:
     def resume(self, streams: Collection[str], not_before: int) -> Kept | None:
         """Return what is kept for these streams; None (and nothing left) when it is of no use.
 
-        Of no use: another account, contract or hash key, a stream that was not read, or a
-        beginning before `not_before`, from where changes can no longer be followed.
+        Of no use: another identity, a stream that was not read, or a beginning before
+        `not_before`, from where changes can no longer be followed.
         """
         try:
             kept = self._kept(streams, not_before)
