@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestration.clock import iso, parse_utc
+from orchestration.dbt_command import prepare_manifest
 from orchestration.errors import PermanentFailure
 from orchestration.pipeline import RunReport, Stages
 from orchestration.settings import Settings
@@ -102,7 +103,7 @@ def _demo(settings: Settings, choice: DemoChoice, watcher: Watcher) -> RunReport
     stages = Stages(settings, now, instance=passing_instance(), on_stage=watcher.stage)
     with ThreadPoolExecutor(1) as background:
         # dbt parses in a process of its own while one core is free.
-        manifest = background.submit(_parse_models, settings)
+        manifest = background.submit(prepare_manifest, settings)
         with stages.stage("world"):
             make_world(folder, choice, watcher)
         world = World.read(folder)
@@ -141,12 +142,6 @@ def make_world(folder: Path, choice: DemoChoice, watcher: Watcher) -> None:
 
     check_choice(choice)
     generate(choice.accounts, choice.seed, choice.scenario, folder, watcher.world())
-
-
-def _parse_models(settings: Settings) -> Path:
-    from orchestration.defs.dbt import prepare_manifest
-
-    return prepare_manifest(settings)
 
 
 def _start_over_if_other_world(settings: Settings, world: World, watcher: Watcher) -> None:

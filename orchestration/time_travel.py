@@ -8,9 +8,7 @@ that was first read later keeps its first load.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +18,12 @@ from pathlib import Path
 import duckdb
 
 from orchestration.clock import parse_utc
+from orchestration.dbt_command import run_dbt
 from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
 from orchestration.warehouse import open_warehouse
 from orchestration.warehouse.base import Warehouse
-from orchestration.workspace import DBT_PROJECT, make_folder
+from orchestration.workspace import make_folder
 
 _FORGET = (
     "delete from ops.load_ledger as l where as_of > ? and exists (\n"
@@ -91,25 +90,9 @@ def _forget_after(path: Path, moment: datetime) -> None:
 
 
 def _build(settings: Settings, moment: datetime) -> None:
-    from orchestration.defs.dbt import DBT_EXECUTABLE, dbt_environment, dbt_vars, target_folder
-
-    folder = target_folder(settings)
-    done = subprocess.run(
-        [
-            *(DBT_EXECUTABLE, "--quiet", "build"),
-            *("--exclude-resource-types", "test", "unit_test"),
-            *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-            *("--target", settings.target, "--target-path", str(folder)),
-            *("--log-path", str(folder), *dbt_vars(moment)),
-        ],
-        env={**os.environ, **dbt_environment(settings)},
-        cwd=DBT_PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
+    run_dbt(
+        settings,
+        moment,
+        *("build", "--exclude-resource-types", "test", "unit_test"),
+        failure="the models could not be built",
     )
-    if done.returncode != 0:
-        raise PermanentFailure(
-            f"the models could not be built: {(done.stdout + done.stderr).strip()[-1500:]}",
-            tried=f"dbt build as of {moment.isoformat()}",
-        )

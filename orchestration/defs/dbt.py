@@ -1,16 +1,12 @@
 """dbt's models, seeds and tests as Dagster assets and asset checks.
 
-Belongs here: asset keys of dbt nodes, the manifest, the call of `dbt build`. Does not:
-SQL, or a decision about what a failed model means for a run (`orchestration.pipeline`).
+Belongs here: asset keys of dbt nodes, Dagster's call of `dbt build`. Does not: SQL, what every call
+of dbt is told (`dbt_command`), what a failed model means for a run (`pipeline`).
 """
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,14 +16,11 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from packaging.version import Version
 
-from orchestration.clock import iso
+from orchestration.dbt_command import DBT_EXECUTABLE, dbt_environment, dbt_vars, target_folder
 from orchestration.defs.runtime import RUNTIME, WRITING, Runtime
-from orchestration.errors import PermanentFailure
 from orchestration.settings import Settings
 from orchestration.warehouse.publishing import building
-from orchestration.workspace import DBT_PROJECT, make_folder, metric_ids
-
-DBT_EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
+from orchestration.workspace import DBT_PROJECT
 
 
 class LayeredTranslator(DagsterDbtTranslator):  # type: ignore[misc]
@@ -44,73 +37,6 @@ class LayeredTranslator(DagsterDbtTranslator):  # type: ignore[misc]
 
 def _layer(props: Mapping[str, Any]) -> str:
     return "seeds" if props["resource_type"] == "seed" else str(props["fqn"][1])
-
-
-def target_folder(settings: Settings) -> Path:
-    """Return (and create) the folder of dbt's artefacts."""
-    name = "target" if settings.target == "duckdb" else f"target-{settings.target}"
-    return make_folder(settings.home / "dbt" / name).resolve()
-
-
-def dbt_environment(settings: Settings) -> dict[str, str]:
-    """Return what the profile reads: where the warehouse is and what a query may cost."""
-    return {
-        "PAYGO_TARGET": settings.target,
-        "PAYGO_BIGQUERY_PROJECT": settings.bigquery_project,
-        "PAYGO_BIGQUERY_LOCATION": settings.bigquery_location,
-        "PAYGO_BIGQUERY_API_ENDPOINT": settings.bigquery_api_endpoint,
-        "PAYGO_BIGQUERY_MAXIMUM_BYTES_BILLED": str(settings.bigquery_maximum_bytes_billed),
-        "PAYGO_DUCKDB_PATH": str(settings.run_warehouse_path.resolve()),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        # Its file otherwise repeats every statement with every event: half a second in ten.
-        "DBT_LOG_LEVEL_FILE": "info",
-    }
-
-
-def dbt_vars(as_of: datetime) -> list[str]:
-    """Return the arguments that hand the run's moment and the metrics' names to the models."""
-    return ["--vars", json.dumps({"as_of": iso(as_of), "metric_ids": metric_ids()})]
-
-
-def prepare_manifest(settings: Settings, as_of: datetime | None = None) -> Path:
-    """Parse the dbt project when a file of it is newer than its manifest; return the manifest."""
-    folder = target_folder(settings)
-    manifest = folder / "manifest.json"
-    if manifest.exists() and manifest.stat().st_mtime >= _newest_source():
-        return manifest
-    command = [
-        DBT_EXECUTABLE,
-        "--quiet",
-        "parse",
-        *("--project-dir", str(DBT_PROJECT)),
-        *("--profiles-dir", str(DBT_PROJECT)),
-        *("--target", settings.target),
-        *("--target-path", str(folder)),
-        *("--log-path", str(folder)),
-        *dbt_vars(as_of or settings.clock().now()),
-    ]
-    make_folder(settings.run_warehouse_path.parent)
-    done = subprocess.run(
-        command,
-        env={**os.environ, **dbt_environment(settings)},
-        cwd=DBT_PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise PermanentFailure(
-            f"dbt cannot parse its project: {(done.stdout + done.stderr).strip()[-2000:]}",
-            tried=" ".join(command[:3]),
-            todo="correct the file that dbt names.",
-        )
-    return manifest
-
-
-def _newest_source() -> float:
-    folders = ("models", "macros", "seeds", "tests")
-    files = [p for name in folders for p in (DBT_PROJECT / name).rglob("*") if p.is_file()]
-    return max(p.stat().st_mtime for p in (*files, *DBT_PROJECT.glob("*.yml")))
 
 
 @lru_cache(maxsize=4)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orchestration.defs.dbt import dbt_environment, prepare_manifest
+from orchestration.dbt_command import dbt_environment, prepare_manifest
 from orchestration.loopback import LOOPBACK, require_free_port
 from orchestration.settings import Settings
 from orchestration.workspace import REPOSITORY, dagster_home

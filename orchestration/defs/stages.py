@@ -10,13 +10,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from orchestration.dbt_command import prepare_manifest
 from orchestration.defs import alerts, dashboard, jira, knowledge, postgres, stripe, tickets
-from orchestration.defs.dbt import (
-    dbt_resource,
-    prepare_manifest,
-    reporting_keys,
-    warehouse_models,
-)
+from orchestration.defs.dbt import dbt_resource, reporting_keys, warehouse_models
 from orchestration.defs.digest import digest_job
 from orchestration.defs.quality import DATA_DOCS_KEY, data_docs, expectation_checks
 from orchestration.defs.reconciliation import reconciliation_specs

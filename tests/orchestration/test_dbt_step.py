@@ -12,7 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.defs.dbt import prepare_manifest, warehouse_models
+from orchestration.dbt_command import prepare_manifest
+from orchestration.defs.dbt import warehouse_models
 from orchestration.defs.runtime import RUNTIME, Runtime
 from orchestration.errors import TransientFailure
 from orchestration.settings import Settings
