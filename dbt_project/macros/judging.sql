@@ -95,13 +95,16 @@ select
   {{- local_md5(tojson(texts, sort_keys=true)) -}}
 {%- endmacro %}
 
-{#- macro_texts: puts the text of a macro of this project, and of those it calls, into `texts`. -#}
+{#- macro_texts: puts the text of a macro of this project, and of those it calls, into `texts`; of one
+    that each engine spells in its own way every spelling, so that both engines have the same texts. -#}
 {% macro macro_texts(unique_id, texts) -%}
   {%- set name = unique_id.split('.')[2] -%}
   {%- if unique_id.startswith('macro.paygo.') and unique_id not in texts and name in context -%}
     {%- set definition = context[name].macro -%}
     {%- do texts.update({unique_id: definition.macro_sql}) -%}
-    {%- for called in definition.depends_on.macros -%}
+    {%- set spellings = ['macro.paygo.default__' ~ name, 'macro.paygo.duckdb__' ~ name,
+      'macro.paygo.bigquery__' ~ name] -%}
+    {%- for called in definition.depends_on.macros + spellings -%}
       {%- do macro_texts(called, texts) -%}
     {%- endfor -%}
   {%- endif -%}

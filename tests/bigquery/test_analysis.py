@@ -8,7 +8,9 @@ is analyzed against the relations that the build has left.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -19,13 +21,15 @@ from dashboards.snapshot import Snapshot
 from expectations import evidence
 from orchestration import drift_reading, graph_reading, reading, timeline
 from orchestration.alerting import evaluate, store
+from orchestration.clock import parse_utc
+from orchestration.dbt_command import run_dbt, target_folder
 from orchestration.settings import Settings
 from orchestration.sources.contract import CONTRACT
 from orchestration.warehouse import open_warehouse
 from orchestration.warehouse.bigquery_commit import commit_script, forget_script
 from orchestration.warehouse.bigquery_spelling import spelled
 from tests.bigquery.conftest import WORKLISTS, Analyzed
-from tests.bigquery.project import landed_catalog
+from tests.bigquery.project import AS_OF, landed_catalog
 from tests.bigquery.zetasql_engine import Refused
 from tests.conftest import DemoHome
 
@@ -77,6 +81,26 @@ def test_every_job_of_dbt_has_labels_and_a_limit(analyzed: Analyzed) -> None:
             assert labels.get("run") == "run-20260324t060000z"
             assert labels.get("model")
             assert int(configuration["query"]["maximumBytesBilled"]) > 0
+
+
+def hashes(target: Path) -> dict[str, list[str]]:
+    """Return the hashes of definitions and rules that dbt has compiled into models, by model."""
+    found = {}
+    for name in ("int_metrics__observed", *WORKLISTS):
+        (compiled,) = (target / "compiled").rglob(f"{name}.sql")
+        found[name] = re.findall(r"'([0-9a-f]{32})(?:-)?'", compiled.read_text())
+        assert found[name], name
+    return found
+
+
+def test_definitions_and_rules_have_the_same_hash_on_both_engines(
+    analyzed: Analyzed, tmp_path: Path
+) -> None:
+    settings = Settings.model_validate({"home": tmp_path, "target": "duckdb"})
+    names = ("int_metrics__observed", *WORKLISTS)
+    command = ("compile", "--select", *names)
+    run_dbt(settings, parse_utc(AS_OF), *command, failure="the models do not compile")
+    assert hashes(target_folder(settings)) == hashes(analyzed.folder / "target")
 
 
 def product_queries() -> list[str]:
