@@ -28,7 +28,6 @@ UNAVAILABLE = 69
 LAYERS = ("raw", "seeds", "staging", "intermediate", "marts", "metrics", "reporting")
 HASH_KEY = "simulated"
 OF_THE_ENGINE = {
-    "rule_version": "a hash of the macros that an engine uses",
     "warehouse_money": "BigQuery counts live rows after a later load and does not sum them",
     "warehouse_key_hash": "as the sums",
 }
