@@ -64,7 +64,9 @@ from generate_series(1, {rows}) as i
 
 _CHANGE = """
 update public.bench_elements
-set value_phases = array['changed'], updated_at = timestamptz '2026-03-24 12:00:00Z'
+set
+    value_phases = array_append(value_phases, 'changed'),
+    updated_at = greatest(updated_at, timestamptz '2026-03-24 12:00:00Z') + interval '1 second'
 where ('x' || substr(ope_id, 5))::bit(40)::bigint % 100 = 0
 """
 
@@ -104,6 +106,6 @@ def filled(rows: int) -> Iterator[tuple[SimulatedPostgres, str]]:
 
 
 def change(admin_dsn: str) -> int:
-    """Change one row of a hundred; return how many."""
+    """Change one row of a hundred, again at every call; return how many."""
     with psycopg.connect(admin_dsn, autocommit=True) as connection:
         return connection.execute(_CHANGE).rowcount
