@@ -48,6 +48,9 @@ MEMORY_LIMIT = "640MB"
 # twentieth of a first load's processor time.
 _KEPT_MEMORY = "320MB"
 
+# A larger commit goes straight into the file; a smaller one is written twice, first to the log.
+_LOGGED_COMMIT = "4MB"
+
 # So many rows of the ops schema are written as parameters.
 _FEW = 8
 
@@ -83,6 +86,7 @@ class DuckDbWarehouse(Handle):
                 config={
                     "memory_limit": MEMORY_LIMIT,
                     "block_allocator_memory": _KEPT_MEMORY,
+                    "checkpoint_threshold": _LOGGED_COMMIT,
                     "threads": "2",
                     "temp_directory": str(path.parent / "spill"),
                 },
