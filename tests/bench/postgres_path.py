@@ -21,14 +21,14 @@ _HERE = Path(__file__).parent
 
 
 def measure(rows: int, repeats: int = 2) -> list[dict[str, Any]]:
-    """Seconds of the best of `repeats` rounds; of the peers, which take long, of one."""
+    """Seconds of the best of `repeats` rounds, in which the peers take part like ours."""
     best: dict[str, dict[str, float]] = {}
     with postgres_table.filled(rows) as (server, dsn):
         for _ in range(repeats):
             for name in ("floor", "bare", "full"):
                 _keep(best, name, _contender(name, dsn, rows))
-        if PEERS.exists():
-            for backend in ("connectorx", "pyarrow"):
+            # A machine's pace changes within minutes, so every round holds them all.
+            for backend in ("connectorx", "pyarrow") if PEERS.exists() else ():
                 try:
                     _keep(best, backend, _peer(backend, server.tcp_dsn("subscriptions")))
                 except RuntimeError as error:
