@@ -48,7 +48,8 @@ MEMORY_LIMIT = "640MB"
 # twentieth of a first load's processor time.
 _KEPT_MEMORY = "320MB"
 
-# A larger commit goes straight into the file; a smaller one is written twice, first to the log.
+# A larger commit (by the engine's estimate, which leaves out texts) goes straight into the file;
+# a smaller one is written twice, first to the log.
 _LOGGED_COMMIT = "4MB"
 
 # So many rows of the ops schema are written as parameters.
