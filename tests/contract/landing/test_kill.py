@@ -5,7 +5,6 @@ The points are spread evenly over everything that a run of three sources does.
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,10 @@ SHORT = (1, 7, 13, 19, 24)
 
 
 def run(platform: SimulatedPlatform, home: Path, kill_at: int | None) -> int | None:
-    """Run in a process of its own, forked from one that has loaded the program; its exit code."""
+    """Run in a process of its own; its exit code."""
     settings = settings_for(platform, home)
     values = settings.model_dump(exclude={"home"}, exclude_defaults=True)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([killed_run.__name__])
-    process = context.Process(target=killed_run.run, args=(home, values, iso(BASE), kill_at))
-    process.start()
+    process = killed_run.start(killed_run.run, home, values, iso(BASE), kill_at)
     process.join()
     return process.exitcode
 

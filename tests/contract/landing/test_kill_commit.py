@@ -1,16 +1,16 @@
 """The process is killed (SIGKILL) while a large increment is being committed: all of it or nothing.
 
-Such a commit does not go through the engine's log, so what the statements between the points of
-`test_kill` cannot show is shown here by the clock: the kill comes some milliseconds into it.
+Such a commit does not go through the engine's log. The kill comes by the clock, which finds the
+engine at work in a statement, and before and after every statement, which finds what is written
+apart that belongs together.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from datetime import datetime, timedelta
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from orchestration.sources.arrow import landed_schema
 from orchestration.sources.contract import table
 from orchestration.warehouse import Warehouse, open_warehouse
 from orchestration.warehouse.base import LoadRequest
+from orchestration.warehouse.duckdb import DuckDbWarehouse
 from orchestration.warehouse.landing import DuckDbStagedLoad
+from tests.contract.schedules import killed_run
 from tests.contract.simulation.handmade import BASE
 
 STREAM = "engine.subs_stuck_events"
@@ -31,9 +33,9 @@ ROWS = 60_000
 POINTS = 30
 """Moments of the kill, spread evenly over what a commit took here and a quarter more."""
 SHORT = (10, 20)
-
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__])
+STATEMENTS = 16
+"""Points before and after the statements of such a commit."""
+BETWEEN = (8, 12)
 
 
 def rows_of(day: int) -> pa.Table:
@@ -55,11 +57,12 @@ def land(warehouse: Warehouse, day: int) -> None:
     warehouse.land(request, rows_of(day), cursor={"day": day})
 
 
-def land_in_a_process(home: Path, day: int, told: Connection) -> None:
+def land_in_a_process(home: Path, day: int, told: Connection, kill_at: int | None) -> None:
     commit = DuckDbStagedLoad.commit
 
     def announced(*args: object) -> object:
         told.send("begun")
+        killed_run.Points(kill_at).watch(DuckDbWarehouse, "_run")
         found = commit(*args)  # type: ignore[arg-type]
         told.send("ended")
         return found
@@ -69,11 +72,12 @@ def land_in_a_process(home: Path, day: int, told: Connection) -> None:
         land(warehouse, day)
 
 
-def begin(home: Path, day: int) -> tuple[BaseProcess, Connection]:
+def begin(home: Path, day: int, kill_at: int | None = None) -> tuple[BaseProcess, Connection]:
     """Land a day in a process of its own; return when its commit has begun."""
-    told, tell = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=land_in_a_process, args=(home, day, tell))
-    process.start()
+    told, tell = Pipe(duplex=False)
+    process = killed_run.start(land_in_a_process, home, day, tell, kill_at)
+    # Else a process that failed would be waited for: its end of the pipe were still open here.
+    tell.close()
     assert told.poll(60)
     assert told.recv() == "begun"
     return process, told
@@ -131,7 +135,30 @@ def test_a_kill_in_a_large_commit_leaves_all_of_it_or_nothing(
     process.join()
     # A late kill may find a process that has ended: the rows are judged all the same.
     assert process.exitcode in (-signal.SIGKILL, 0)
-    assert days_landed(tmp_path) in ((ROWS, 0, 1, 0), (2 * ROWS, 0, 2, 1))
+    judge(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        p if p in BETWEEN else pytest.param(p, marks=pytest.mark.full)
+        for p in range(1, STATEMENTS + 1)
+    ],
+)
+def test_a_kill_between_its_statements_leaves_all_of_it_or_nothing(
+    point: int, tmp_path: Path
+) -> None:
     with open_warehouse(Settings(home=tmp_path), "write") as warehouse:
+        land(warehouse, 0)
+    process, _ = begin(tmp_path, 1, point)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    judge(tmp_path)
+
+
+def judge(home: Path) -> None:
+    """All of the day has landed or nothing of it, and the next run completes it."""
+    assert days_landed(home) in ((ROWS, 0, 1, 0), (2 * ROWS, 0, 2, 1))
+    with open_warehouse(Settings(home=home), "write") as warehouse:
         land(warehouse, 1)
-    assert days_landed(tmp_path) == (2 * ROWS, 0, 2, 1)
+    assert days_landed(home) == (2 * ROWS, 0, 2, 1)

@@ -6,8 +6,11 @@ warehouse and every answer of an API, counted in the order in which they come.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,15 @@ class Points:
             return found
 
         setattr(owner, name, watched)
+
+
+def start(target: Callable[..., None], *args: object) -> BaseProcess:
+    """Start a process of its own, forked from one that has loaded the program."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=target, args=args, daemon=True)
+    process.start()
+    return process
 
 
 def run(home: Path, values: dict[str, Any], as_of: str, kill_at: int | None) -> None:
